@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { EkexecError } from "../bytes/index.ts";
+import type { Io } from "./command.ts";
+import { program } from "./program.ts";
+
+const interrupted = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+	// The first signal asks the command to undo and stop; a second one is the user's right to leave at once.
+	process.once(name, () => {
+		interrupted.abort(new EkexecError("failed", "CLI_INTERRUPTED", `interrupted by ${name}`));
+		process.once(name, () => process.exit(4));
+	});
+}
+
+const io: Io = {
+	stdin: process.stdin,
+	stdout: process.stdout,
+	stderr: process.stderr,
+	env: process.env,
+	cwd: process.cwd(),
+	terminal: {
+		stdin: process.stdin.isTTY === true,
+		stdout: process.stdout.isTTY === true,
+		stderr: process.stderr.isTTY === true,
+	},
+	signal: interrupted.signal,
+};
+
+// A reader that has seen enough (`| head`) is not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+	process.exit(error.code === "EPIPE" ? 0 : 4);
+});
+
+try {
+	process.exitCode = await program(process.argv.slice(2), io);
+} catch (error) {
+	process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+	if (error instanceof EkexecError) {
+		process.stderr.write(`ekexec: ${error.message}\n`);
+		if (process.env["EKEXEC_DEBUG"] !== undefined) process.stderr.write(`${error.stack}\n`);
+		return error.exitCode;
+	}
+	const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+	process.stderr.write(
+		`ekexec: a bug of ekexec itself; please report it with this text\n${told}\n`,
+	);
+	return 70;
+}
