@@ -60,7 +60,7 @@ export function parseShown(shown: string): Uint8Array {
 
 function escapeControls(valid: string): string {
 	// C0, DEL and C1 can drive a terminal; a line or paragraph separator can break a log line.
-	return valid.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\\]/g, (char) =>
+	return valid.replace(/[\p{Cc}\u2028\u2029\\]/gu, (char) =>
 		char === "\\" ? "\\\\" : [...utf8(char)].map(hexEscape).join(""),
 	);
 }
