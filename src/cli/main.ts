@@ -40,7 +40,7 @@ try {
 function report(error: unknown): number {
 	if (error instanceof EkexecError) {
 		process.stderr.write(`ekexec: ${error.message}\n`);
-		if (process.env["EKEXEC_DEBUG"] !== undefined) process.stderr.write(`${error.stack}\n`);
+		if (process.env.EKEXEC_DEBUG !== undefined) process.stderr.write(`${error.stack}\n`);
 		return error.exitCode;
 	}
 	const told = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -34,7 +34,7 @@ export type Program = keyof typeof packages;
 
 /** Path of a program, or undefined where the machine lacks it. The administrator's folders count, too. */
 export function find(program: Program): string | undefined {
-	const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+	const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
 	for (const folder of folders) {
 		const path = join(folder, program);
 		try {

@@ -21,7 +21,7 @@ export default class CountingReporter implements Reporter {
 			}
 			for (const suite of module.children.allSuites()) failed += suite.errors().length;
 		}
-		const ci = process.env["CI"] === "true";
+		const ci = process.env.CI === "true";
 		for (const name of skipped) console.log(`${ci ? "FAILED (skipped)" : "skipped"}: ${name}`);
 		if (ci) failed += skipped.length;
 		const rest = !ci && skipped.length > 0 ? `, ${skipped.length} skipped` : "";
