@@ -1,5 +1,14 @@
 export { type ImageCode, imageError } from "./errors.ts";
 export {
+	type Identity,
+	type IdentityContent,
+	type IdentityHostKey,
+	identityEntries,
+	type NamedFile,
+	nonceContent,
+	noncePath,
+} from "./identity.ts";
+export {
 	type Adapter,
 	type Architecture,
 	adapters,

@@ -2,7 +2,7 @@ import type { Architecture } from "./manifest.ts";
 
 /**
  * What an image is made of, as data. Paths have no leading slash. Patterns are matched against whole paths:
- * `*` within a name, `**` across names; in a list the last pattern that matches decides, `!` in front keeps.
+ * `*` within a name, `**` across names, `{a,b}` either; in a list the last pattern that matches decides, `!` in front keeps.
  */
 export interface Recipe {
 	readonly name: string;
@@ -77,18 +77,21 @@ export function matcher(patterns: readonly string[]): Matcher {
 }
 
 function expressionOf(pattern: string): RegExp {
-	const source = pattern.replace(/\*\*|\*|\?|\{[^}]*\}|[^*?{]+|\{/g, (part) => {
+	return new RegExp(`^${sourceOf(pattern)}$`);
+}
+
+function sourceOf(pattern: string): string {
+	return pattern.replace(/\*\*|\*|\?|\{[^}]*\}|[^*?{]+|\{/g, (part) => {
 		if (part === "**") return ".*";
 		if (part === "*") return "[^/]*";
 		if (part === "?") return "[^/]";
 		if (part.startsWith("{") && part.endsWith("}")) {
-			return `(?:${part.slice(1, -1).split(",").map(escape).join("|")})`;
+			return `(?:${part.slice(1, -1).split(",").map(sourceOf).join("|")})`;
 		}
-		return escape(part);
+		return quote(part);
 	});
-	return new RegExp(`^${source}$`);
 }
 
-function escape(literal: string): string {
+function quote(literal: string): string {
 	return literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

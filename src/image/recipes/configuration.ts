@@ -56,16 +56,17 @@ const environment: readonly (readonly [string, string])[] = [
 	["PS1", "[emergency \\\\w]# "],
 ];
 
-const consoleLogin = (baud: string): string => `[Service]
+const consoleLogin = (baud: string): string => `[Unit]
+After=ekexec-greeting.service
+
+[Service]
 ExecStart=
 ExecStart=-/usr/sbin/agetty --skip-login --nohostname --noclear --issue-file=/etc/issue:/run/ekexec/greeting --login-program=/usr/bin/bash ${baud}- \${TERM}
 Environment=HOME=/root USER=root LOGNAME=root SHELL=/usr/bin/bash
 Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 ${environment.map(([name, value]) => `Environment="${name}=${value}"\n`).join("")}UnsetEnvironment=
 WorkingDirectory=/root
-UtmpIdentifier=
 RestartSec=1
-After=ekexec-greeting.service
 `;
 
 const greeting = `
@@ -118,7 +119,6 @@ export const configuration: readonly RecipeFile[] = [
 	{ path: "usr/bin/vimdiff", link: "vim.basic" },
 	{ path: "usr/bin/editor", link: "vim.basic" },
 	{ path: "usr/bin/pager", link: "less" },
-	{ path: "usr/bin/lft", link: "/dev/null", when: { package: "nothing", from: "0" } },
 
 	// People and names.
 	{
@@ -150,7 +150,10 @@ export const configuration: readonly RecipeFile[] = [
 	{ path: "etc/mtab", link: "../proc/self/mounts" },
 	{ path: "etc/os-release", link: "../usr/lib/os-release" },
 	{ path: "etc/inputrc", content: "set bell-style none\nset show-all-if-ambiguous on\n" },
-	{ path: "etc/vim/vimrc", content: "runtime! defaults.vim\nset mouse= background=dark nobackup\n" },
+	{
+		path: "etc/vim/vimrc",
+		content: "runtime! defaults.vim\nset mouse= background=dark nobackup\n",
+	},
 	{
 		path: "etc/tmux.conf",
 		content: 'set -g default-terminal "screen-256color"\nset -g history-limit 20000\n',
@@ -255,9 +258,6 @@ LinkLocalAddressing=ipv6
 LLDP=no
 `,
 	},
-	// Never a 169.254 address, whatever a unit of the network leaves out.
-	{ path: "etc/systemd/networkd.conf.d/ekexec.conf", content: "[Network]\nManageForeignRoutes=no\n" },
-
 	// Consoles: a shell for whoever stands at the machine. It holds no password of its own to ask for.
 	{ path: "etc/systemd/system/getty@.service.d/ekexec.conf", content: consoleLogin("") },
 	{
@@ -329,7 +329,7 @@ ExecStart=/usr/sbin/swapon --priority 100 /dev/zram0
 	},
 
 	// Arrays and volume groups are found and shown, never started: the person decides.
-	{ path: "etc/mdadm/mdadm.conf", content: "HOMEHOST <ignore>\nAUTO -all\n" },
+	{ path: "etc/mdadm/mdadm.conf", content: "HOMEHOST <ignore>\n" },
 	{
 		path: "etc/lvm/lvm.conf",
 		content: `devices {
