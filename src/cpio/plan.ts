@@ -364,7 +364,7 @@ function normalise(given: Name, field: string): { key: Key; name: Uint8Array } {
 				? "it holds a NUL"
 				: parts.includes("..")
 					? "it holds .."
-					: key === trailerName
+					: parts[0] === trailerName
 						? "it ends an archive"
 						: key.length >= pathMax
 							? `it has ${key.length} bytes, PATH_MAX allows ${pathMax - 1}`
