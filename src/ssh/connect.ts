@@ -1,0 +1,172 @@
+import { chooseAlgorithms } from "./algorithms.ts";
+import { Authentication } from "./auth.ts";
+import { type Machine, thisMachine } from "./config.ts";
+import type { Connection, PublicKey } from "./connection.ts";
+import { dialCommand, dialTcp, type Line } from "./dial.ts";
+import { sshError, throwIfAborted } from "./error.ts";
+import { checkByKnownHosts, insistOn } from "./host-key.ts";
+import { collectIdentities } from "./identities.ts";
+import type { SshOptions } from "./options.ts";
+import { noPrompt, type Prompt } from "./prompt.ts";
+import { resolveOptions } from "./resolve.ts";
+import { login, type Ssh2Connection } from "./ssh2-connection.ts";
+import { parseTarget } from "./target.ts";
+
+export type Transport = "auto" | "ssh2" | "openssh";
+
+/** How to log in. All of it is optional; the flags have ssh's meaning. */
+export interface ConnectOptions {
+	/** `-p` */
+	readonly port?: number;
+	/** `-l` */
+	readonly user?: string;
+	/** `-i`, any number */
+	readonly identities?: readonly string[];
+	/** `-J` */
+	readonly jump?: string;
+	/** `-F` */
+	readonly configFile?: string;
+	/** `-o`, any number: `Word=value`. */
+	readonly settings?: readonly string[];
+	/** `auto` (the default) is ssh2, or the system's ssh where ssh2 cannot do what is asked. */
+	readonly transport?: Transport;
+	/** Who answers questions; nobody unless told. */
+	readonly prompt?: Prompt;
+	/** Accept this host key and no other, whatever known_hosts says. */
+	readonly expectHostKey?: PublicKey;
+	readonly signal?: AbortSignal;
+	/** Remarks for the operator, each said once. */
+	readonly warn?: (message: string) => void;
+	/** Details for a log; never holds a secret. */
+	readonly log?: (message: string) => void;
+	/** The machine it runs on; for tests. */
+	readonly machine?: Machine;
+}
+
+interface Session {
+	readonly prompt: Prompt;
+	readonly machine: Machine;
+	readonly signal: AbortSignal | undefined;
+	readonly warn: (message: string) => void;
+	readonly log: (message: string) => void;
+	readonly auto: boolean;
+}
+
+/**
+ * Logs in to `target` (`[user@]host[:port]`, `ssh://…`, an alias) as ssh would: configuration, proxies, host key
+ * check, authentication. Rejects with an EkexecError of an `SSH_…` code.
+ */
+export async function connect(target: string, options: ConnectOptions = {}): Promise<Connection> {
+	const said = new Set<string>();
+	const session: Session = {
+		prompt: options.prompt ?? noPrompt,
+		machine: options.machine ?? thisMachine(),
+		signal: options.signal,
+		warn: (message) => {
+			if (said.has(message)) return;
+			said.add(message);
+			options.warn?.(message);
+		},
+		log: options.log ?? (() => {}),
+		auto: (options.transport ?? "auto") === "auto",
+	};
+	throwIfAborted(options.signal, target);
+	const resolved = resolveOptions(
+		parseTarget(target),
+		{
+			settings: options.settings ?? [],
+			file: options.configFile,
+			user: options.user,
+			port: options.port,
+			jump: options.jump,
+			identities: options.identities ?? [],
+		},
+		session.machine,
+	);
+	for (const { word, where } of resolved.unsupported) {
+		session.warn(`${word} (${where}) is not followed by the ssh2 transport`);
+	}
+	return open(resolved, session, options, 0);
+}
+
+/** Hops of one chain. More are a loop. */
+const maxHops = 8;
+
+async function open(
+	options: SshOptions,
+	session: Session,
+	given: ConnectOptions,
+	depth: number,
+): Promise<Ssh2Connection> {
+	if (depth > maxHops) {
+		throw sshError("SSH_PROXY", "too many jump hosts", {
+			where: options.host,
+			expected: `at most ${maxHops}`,
+		});
+	}
+	const { warn, log, signal } = session;
+	const where = `${options.user}@${options.host}:${options.port}`;
+	log(`connecting to ${where}`);
+	const hostKeys =
+		given.expectHostKey === undefined || depth > 0
+			? checkByKnownHosts(options, session.prompt, warn)
+			: insistOn(given.expectHostKey, where);
+	if (hostKeys.needsCertificate) {
+		throw sshError("SSH_UNSUPPORTED", "known_hosts has only a certificate authority for the host", {
+			where,
+			remedy: "Use --transport openssh",
+		});
+	}
+	const algorithms = chooseAlgorithms(options, hostKeys.types);
+	const identities = await collectIdentities(options, session.prompt, warn);
+	const { line, release } = await dial(options, session, given, depth);
+	return login({
+		options,
+		line,
+		algorithms,
+		hostKeys,
+		authentication: new Authentication(options, identities, session.prompt, session.auto),
+		signal,
+		log,
+		release,
+	});
+}
+
+/** The line to the server: direct, through a command, or through the login on the hop before it. */
+async function dial(
+	options: SshOptions,
+	session: Session,
+	given: ConnectOptions,
+	depth: number,
+): Promise<{ line: Line; release: () => void }> {
+	const last = options.proxyJump.at(-1);
+	if (last !== undefined) {
+		// As ssh does: the last hop is reached through the hops before it, its own configuration in force.
+		const before = options.proxyJump.slice(0, -1).join(",");
+		const hop = resolveOptions(
+			parseTarget(last),
+			{
+				settings: [],
+				file: given.configFile,
+				user: undefined,
+				port: undefined,
+				jump: before === "" ? undefined : before,
+				identities: [],
+			},
+			session.machine,
+		);
+		const jump = await open(hop, session, given, depth + 1);
+		const release = () => void jump.close();
+		try {
+			const stream = await jump.forward(options.host, options.port);
+			return { line: { stream, address: undefined, talk: () => "" }, release };
+		} catch (error) {
+			release();
+			throw error;
+		}
+	}
+	if (options.proxyCommand !== undefined) {
+		return { line: dialCommand(options.proxyCommand, session.machine.env), release: () => {} };
+	}
+	return { line: await dialTcp(options, session.signal), release: () => {} };
+}

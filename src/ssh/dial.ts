@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { lookup } from "node:dns/promises";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { aborted, said, sshError, throwIfAborted } from "./error.ts";
+import type { SshOptions } from "./options.ts";
+
+/** A way to the server's SSH port. */
+export interface Line {
+	readonly stream: Duplex;
+	/** Address of the peer, where there is one. */
+	readonly address: string | undefined;
+	/** What a ProxyCommand said on its standard error, for the error that follows. */
+	talk(): string;
+}
+
+/** Connects by TCP, one address after the other as ssh does, each within ConnectTimeout. */
+export async function dialTcp(options: SshOptions, signal?: AbortSignal): Promise<Line> {
+	const where = `${options.host}:${options.port}`;
+	const family = { any: 0, inet: 4, inet6: 6 }[options.addressFamily];
+	let addresses: { address: string }[];
+	try {
+		addresses =
+			isIP(options.host.split("%", 1)[0] ?? "") > 0
+				? [{ address: options.host }]
+				: await lookup(options.host, { all: true, family, verbatim: true });
+	} catch (error) {
+		throw sshError("SSH_RESOLVE", "the host's name cannot be resolved", {
+			where: options.host,
+			found: said(error),
+			remedy: "Check the name and the resolver of this machine, or give the address",
+			cause: error,
+		});
+	}
+	const failures: string[] = [];
+	let cause: unknown;
+	for (const { address } of addresses) {
+		throwIfAborted(signal, where);
+		try {
+			return {
+				stream: await tcp(address, options, signal),
+				address,
+				talk: () => "",
+			};
+		} catch (error) {
+			throwIfAborted(signal, where);
+			cause = error;
+			const code = (error as NodeJS.ErrnoException).code;
+			failures.push(`${address}: ${code ?? said(error)}`);
+		}
+	}
+	throw sshError("SSH_UNREACHABLE", "no connection to the SSH port", {
+		where,
+		found: failures.join(", "),
+		cause,
+	});
+}
+
+function tcp(
+	address: string,
+	options: SshOptions,
+	signal: AbortSignal | undefined,
+): Promise<Socket> {
+	return new Promise((resolve, reject) => {
+		const socket = connectTcp({
+			host: address,
+			port: options.port,
+			noDelay: true,
+			keepAlive: true,
+			...(options.bindAddress === undefined ? {} : { localAddress: options.bindAddress }),
+		});
+		const timer = setTimeout(
+			() => fail(new Error(`no answer within ${options.connectTimeout} s`)),
+			options.connectTimeout * 1000,
+		);
+		const stop = () => fail(aborted(address, signal));
+		const settle = () => {
+			clearTimeout(timer);
+			signal?.removeEventListener("abort", stop);
+			socket.removeListener("error", fail);
+		};
+		const fail = (error: Error) => {
+			settle();
+			socket.on("error", () => {});
+			socket.destroy();
+			reject(error);
+		};
+		signal?.addEventListener("abort", stop, { once: true });
+		socket.on("error", fail);
+		socket.once("connect", () => {
+			settle();
+			resolve(socket);
+		});
+	});
+}
+
+/**
+ * Runs a ProxyCommand the way ssh does: by the operator's own shell, with exec in front so that no shell
+ * stays between. It is the operator's own command line on the operator's own machine.
+ */
+export function dialCommand(command: string, env: NodeJS.ProcessEnv): Line {
+	const shell = env.SHELL || "/bin/sh";
+	const child = spawn(shell, ["-c", `exec ${command}`], { env, stdio: ["pipe", "pipe", "pipe"] });
+	let talk = "";
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		talk = (talk + text).slice(-2000);
+	});
+	const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
+	child.on("error", (error) => stream.destroy(error));
+	stream.on("close", () => child.kill());
+	return { stream, address: undefined, talk: () => talk.trim() };
+}

@@ -1,0 +1,20 @@
+export { type ConnectOptions, connect, type Transport } from "./connect.ts";
+export type {
+	AuthenticatedBy,
+	Channel,
+	Connection,
+	ExecOptions,
+	Executor,
+	Exit,
+	PublicKey,
+	Uploaded,
+	UploadOptions,
+	UploadProgress,
+	UploadSource,
+} from "./connection.ts";
+export type { SshCode } from "./error.ts";
+export { noPrompt, type Prompt, terminalPrompt } from "./prompt.ts";
+export { type Ran, type RunOptions, run } from "./run.ts";
+export { formatTarget, parseTarget, type Target } from "./target.ts";
+export { bytesSource, fileSource } from "./upload.ts";
+export { commandLine, isPlainWord } from "./words.ts";

@@ -1,0 +1,90 @@
+import { once } from "node:events";
+import { text } from "../bytes/index.ts";
+import type { Executor, Exit } from "./connection.ts";
+import { aborted, sshError } from "./error.ts";
+
+export interface RunOptions {
+	/** Fed to the command's standard input; without it, the input is empty. */
+	readonly input?: AsyncIterable<Uint8Array> | undefined;
+	/** Most bytes of standard output taken; more is `SSH_OUTPUT`. Default 1 MiB. */
+	readonly limit?: number;
+	readonly signal?: AbortSignal | undefined;
+	/** Milliseconds until `SSH_DEADLINE`; without input 60,000 unless told. */
+	readonly deadline?: number;
+}
+
+export interface Ran extends Exit {
+	readonly stdout: Uint8Array;
+	/** Standard output as text. */
+	readonly text: string;
+	/** Standard error as text; at most 256 KiB of it. */
+	readonly talk: string;
+}
+
+/** Runs a command to its end and collects what it said. A code other than 0 is a result, not an error. */
+export async function run(
+	executor: Executor,
+	words: readonly string[],
+	options: RunOptions = {},
+): Promise<Ran> {
+	const { input, limit = 1024 * 1024, signal } = options;
+	const where = words.join(" ").slice(0, 200);
+	const deadline = options.deadline ?? (input === undefined ? 60_000 : undefined);
+	const channel = await executor.exec(words, signal === undefined ? {} : { signal });
+	let late = false;
+	const timer =
+		deadline === undefined
+			? undefined
+			: setTimeout(() => {
+					late = true;
+					channel.close();
+					channel.stdout.destroy();
+				}, deadline);
+	const talk: Buffer[] = [];
+	channel.stderr.on("data", (chunk: Buffer) => talk.push(chunk));
+	const parts: Buffer[] = [];
+	const collect = async () => {
+		let size = 0;
+		for await (const chunk of channel.stdout as AsyncIterable<Buffer>) {
+			size += chunk.length;
+			if (size > limit) {
+				channel.close();
+				throw sshError("SSH_OUTPUT", "the command says too much", {
+					where,
+					expected: `at most ${limit} bytes`,
+				});
+			}
+			parts.push(chunk);
+		}
+	};
+	try {
+		const [, , exit] = await Promise.all([feed(channel.stdin, input), collect(), channel.exit]);
+		if (late) throw sshError("SSH_DEADLINE", "the command did not end in time", { where });
+		if (signal?.aborted) throw aborted(where, signal);
+		const stdout = Buffer.concat(parts);
+		return { ...exit, stdout, text: text(stdout), talk: text(Buffer.concat(talk)) };
+	} catch (error) {
+		channel.close();
+		if (late) throw sshError("SSH_DEADLINE", "the command did not end in time", { where });
+		if (signal?.aborted) throw aborted(where, signal);
+		throw error;
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+/** Writes all of the input; a command that ends early without reading it is not an error of the feeding. */
+async function feed(
+	stdin: NodeJS.WritableStream & { destroyed?: boolean },
+	input: AsyncIterable<Uint8Array> | undefined,
+): Promise<void> {
+	if (input !== undefined) {
+		for await (const chunk of input) {
+			if (stdin.destroyed) return;
+			if (!stdin.write(chunk)) {
+				await Promise.race([once(stdin, "drain"), once(stdin, "close")]).catch(() => {});
+			}
+		}
+	}
+	stdin.end();
+}

@@ -1,0 +1,388 @@
+import type { Duplex } from "node:stream";
+import ssh2, { type ClientChannel, type PseudoTtyOptions } from "ssh2";
+import type { Algorithms } from "./algorithms.ts";
+import type { Authentication } from "./auth.ts";
+import type {
+	AuthenticatedBy,
+	Channel,
+	Connection,
+	ExecOptions,
+	PublicKey,
+	Uploaded,
+	UploadOptions,
+	UploadSource,
+} from "./connection.ts";
+import type { Line } from "./dial.ts";
+import { aborted, said, sshError, throwIfAborted } from "./error.ts";
+import type { HostKeyCheck } from "./host-key.ts";
+import type { SshOptions } from "./options.ts";
+import { publicKey } from "./public-key.ts";
+import { SharedSftp } from "./sftp.ts";
+import { boundedReader, boundedWriter, exitPromise, talkReader } from "./streams.ts";
+import { upload } from "./upload.ts";
+import { commandLine } from "./words.ts";
+
+export interface LoginParts {
+	readonly options: SshOptions;
+	readonly line: Line;
+	readonly algorithms: Algorithms;
+	readonly hostKeys: HostKeyCheck;
+	readonly authentication: Authentication;
+	readonly signal: AbortSignal | undefined;
+	readonly log: (message: string) => void;
+	/** Called once the connection is over: the hops below are then closed, too. */
+	readonly release: () => void;
+}
+
+/** A server that says nothing for this long after authentication was sent is not going to (its own limit is 120 s). */
+const answerWithin = 60_000;
+
+/** Logs in with ssh2 over a line. Rejects with the coded reason; the line is then closed. */
+export function login(parts: LoginParts): Promise<Ssh2Connection> {
+	const { options, line, hostKeys, authentication, signal } = parts;
+	const where = `${options.user}@${options.host}:${options.port}`;
+	const client = new ssh2.Client();
+	return new Promise((resolve, reject) => {
+		let settled = false;
+		let hostKey: PublicKey | undefined;
+		let phase: "key exchange" | "authentication" = "key exchange";
+		let timer: NodeJS.Timeout | undefined;
+		// The clock runs only while the server is to speak, never while the operator is asked.
+		const wait = (ms: number) => {
+			clearTimeout(timer);
+			timer = setTimeout(
+				() => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where, ...talk() })),
+				ms,
+			);
+		};
+		const talk = () => (line.talk() === "" ? {} : { found: line.talk() });
+		const settle = () => {
+			settled = true;
+			clearTimeout(timer);
+			signal?.removeEventListener("abort", onAbort);
+		};
+		const fail = (error: Error) => {
+			if (settled) return;
+			settle();
+			client.removeAllListeners("keyboard-interactive");
+			client.end();
+			line.stream.destroy();
+			parts.release();
+			reject(error);
+		};
+		const onAbort = () => fail(aborted(where, signal));
+		signal?.addEventListener("abort", onAbort, { once: true });
+		if (signal?.aborted) {
+			onAbort();
+			return;
+		}
+
+		client.on("error", (error: Error & { level?: string }) => {
+			parts.log(`ssh2: ${error.level ?? "error"}: ${error.message}`);
+			// A key that could not sign is one attempt that failed; the next one follows.
+			if (error.level === "agent") {
+				authentication.failure = error;
+				return;
+			}
+			fail(explain(error, where, phase, authentication));
+		});
+		client.on("close", () =>
+			fail(sshError("SSH_LOST", `the connection was closed during ${phase}`, { where, ...talk() })),
+		);
+		client.on("handshake", (negotiated) => {
+			phase = "authentication";
+			parts.log(`ssh2: ${negotiated.kex}, ${negotiated.serverHostKey}, ${negotiated.cs.cipher}`);
+			wait(answerWithin);
+		});
+		client.on("ready", () => {
+			if (settled) return;
+			if (hostKey === undefined) {
+				fail(sshError("SSH_HANDSHAKE", "the host key was never checked", { where }));
+				return;
+			}
+			settle();
+			resolve(new Ssh2Connection(client, parts, hostKey, authentication.by));
+		});
+		wait(options.connectTimeout * 1000);
+		client.connect({
+			sock: line.stream,
+			host: options.host,
+			username: options.user,
+			readyTimeout: 0,
+			keepaliveInterval: options.serverAliveInterval * 1000,
+			keepaliveCountMax: options.serverAliveCountMax,
+			algorithms: parts.algorithms as ssh2.Algorithms,
+			hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
+				clearTimeout(timer);
+				const key = publicKey(blob);
+				if (key === undefined) {
+					fail(sshError("SSH_HANDSHAKE", "the host key makes no sense", { where }));
+					verify(false);
+					return;
+				}
+				hostKeys.check(key).then(
+					() => {
+						hostKey = key;
+						if (!settled) wait(options.connectTimeout * 1000);
+						verify(true);
+					},
+					(error: Error) => {
+						fail(error);
+						verify(false);
+					},
+				);
+			},
+			authHandler: (left, _partial, give) => {
+				clearTimeout(timer);
+				authentication.next(left).then(
+					(attempt) => {
+						if (settled) return;
+						wait(answerWithin);
+						// An attempt that asks the operator may take as long as the operator does.
+						if (attempt !== false && attempt.type !== "password") clearTimeout(timer);
+						(give as (attempt: unknown) => void)(attempt);
+					},
+					(error: Error) => fail(error),
+				);
+			},
+		});
+	});
+}
+
+/** Turns what ssh2 says into one of our codes, by its `level` (what it was doing), not by its text. */
+function explain(
+	error: Error & { level?: string; code?: unknown },
+	where: string,
+	phase: string,
+	authentication: Authentication,
+): Error {
+	switch (error.level) {
+		case "client-authentication":
+			return sshError("SSH_AUTH", "the server takes none of the ways to log in", {
+				where,
+				found: `tried ${authentication.tried.join(", ") || "nothing: no key and nobody to ask"}`,
+				remedy: "Name a key with -i, add it to the agent, or run it on a terminal to be asked",
+				cause: authentication.failure ?? error,
+			});
+		case "handshake":
+			return sshError("SSH_HANDSHAKE", "key exchange failed", {
+				where,
+				found: said(error),
+				remedy: "If the server wants algorithms that ssh2 lacks: --transport openssh",
+				cause: error,
+			});
+		case "client-timeout":
+			return sshError("SSH_LOST", "the server stopped answering", { where, cause: error });
+		default:
+			return sshError("SSH_LOST", `the connection broke during ${phase}`, {
+				where,
+				found: said(error),
+				...(phase === "authentication" && authentication.tried.length > 3
+					? {
+							remedy:
+								"With many keys in the agent, name the right one: -i FILE -o IdentitiesOnly=yes",
+						}
+					: {}),
+				cause: error,
+			});
+	}
+}
+
+/** Terminal modes of RFC 4254, 8 that let every byte pass unchanged. */
+const raw: PseudoTtyOptions = {
+	term: "dumb",
+	modes: {
+		ECHO: 0,
+		ECHOE: 0,
+		ECHOK: 0,
+		ECHONL: 0,
+		ECHOCTL: 0,
+		ECHOKE: 0,
+		ICANON: 0,
+		ISIG: 0,
+		IEXTEN: 0,
+		ICRNL: 0,
+		INLCR: 0,
+		IGNCR: 0,
+		IXON: 0,
+		IXOFF: 0,
+		IXANY: 0,
+		ISTRIP: 0,
+		INPCK: 0,
+		PARMRK: 0,
+		IMAXBEL: 0,
+		OPOST: 0,
+		ONLCR: 0,
+		CS8: 1,
+		PARENB: 0,
+	} as unknown as NonNullable<PseudoTtyOptions["modes"]>,
+};
+
+/** A login through ssh2. */
+export class Ssh2Connection implements Connection {
+	readonly transport = "ssh2";
+	readonly hostKey: PublicKey;
+	readonly authenticatedBy: AuthenticatedBy;
+	readonly closed: Promise<Error | undefined>;
+	readonly login: { readonly user: string; readonly host: string; readonly port: number };
+	readonly #client: ssh2.Client;
+	readonly #line: Duplex;
+	readonly #where: string;
+	#over: { readonly error: Error | undefined } | undefined;
+	#closing = false;
+	#sftp: Promise<SharedSftp | undefined> | undefined;
+
+	constructor(client: ssh2.Client, parts: LoginParts, hostKey: PublicKey, by: AuthenticatedBy) {
+		const { user, host, port } = parts.options;
+		this.#client = client;
+		this.#line = parts.line.stream;
+		this.#where = `${user}@${host}:${port}`;
+		this.login = { user, host, port };
+		this.hostKey = hostKey;
+		this.authenticatedBy = by;
+		client.setNoDelay(true);
+		// One listener a channel and an upload: their number has no fixed bound.
+		client.setMaxListeners(0);
+		this.closed = new Promise((resolve) => {
+			let reason: unknown;
+			client.on("error", (error) => {
+				reason ??= error;
+			});
+			client.once("close", () => {
+				this.#over = {
+					error: this.#closing
+						? undefined
+						: sshError("SSH_LOST", "the connection was lost", {
+								where: this.#where,
+								...(reason === undefined ? {} : { found: said(reason), cause: reason }),
+							}),
+				};
+				parts.release();
+				resolve(this.#over.error);
+			});
+		});
+	}
+
+	describe(): string {
+		const by =
+			this.authenticatedBy.method === "publickey"
+				? `${this.authenticatedBy.key.type} ${this.authenticatedBy.key.fingerprint}`
+				: this.authenticatedBy.method;
+		return `${this.#where}, host key ${this.hostKey.type} ${this.hostKey.fingerprint}, login by ${by}, transport ssh2`;
+	}
+
+	async exec(words: readonly string[], options: ExecOptions = {}): Promise<Channel> {
+		const line = commandLine(words);
+		throwIfAborted(options.signal, this.#where);
+		this.#ensureOpen();
+		const channel = await new Promise<ClientChannel>((resolve, reject) => {
+			this.#client.exec(line, options.pty ? { pty: raw } : {}, (error, opened) => {
+				if (error) reject(this.#channelFault(error, line));
+				else resolve(opened);
+			});
+		});
+		return this.#wrap(channel, options.signal);
+	}
+
+	/** A stream to a port as the target sees it: the next hop of a ProxyJump. */
+	async forward(host: string, port: number): Promise<Duplex> {
+		this.#ensureOpen();
+		return new Promise((resolve, reject) => {
+			this.#client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+				if (error) {
+					reject(
+						sshError("SSH_UNREACHABLE", "the jump host cannot connect", {
+							where: `${this.#where} to ${host}:${port}`,
+							found: said(error),
+							cause: error,
+						}),
+					);
+				} else resolve(channel);
+			});
+		});
+	}
+
+	upload(source: UploadSource, path: string, options: UploadOptions = {}): Promise<Uploaded> {
+		return upload(
+			{
+				where: this.#where,
+				executor: this,
+				sftp: () => {
+					this.#sftp ??= SharedSftp.open(this.#client);
+					return this.#sftp;
+				},
+				closed: this.closed,
+			},
+			source,
+			path,
+			options,
+		);
+	}
+
+	async close(): Promise<void> {
+		if (this.#over !== undefined) return;
+		this.#closing = true;
+		this.#client.end();
+		// A dead line never says goodbye: do not wait for it.
+		const timer = setTimeout(() => this.#line.destroy(), 2000);
+		await this.closed;
+		clearTimeout(timer);
+	}
+
+	#ensureOpen(): void {
+		if (this.#over !== undefined || this.#closing) {
+			throw (
+				this.#over?.error ??
+				sshError("SSH_LOST", "the connection is closed", { where: this.#where })
+			);
+		}
+	}
+
+	#channelFault(error: Error, line: string): Error {
+		if (this.#over !== undefined) return this.#over.error ?? error;
+		return sshError("SSH_CHANNEL", "the server does not run the command", {
+			where: this.#where,
+			field: line.slice(0, 200),
+			found: said(error),
+			cause: error,
+		});
+	}
+
+	#wrap(channel: ClientChannel, signal: AbortSignal | undefined): Channel {
+		const exit = exitPromise();
+		let ended = false;
+		// Without a word on how the command ended, the connection itself must have.
+		const fault = () => (ended ? undefined : this.#over?.error);
+		const stdin = boundedWriter(channel, this.#line);
+		const stdout = boundedReader(channel, fault);
+		const stderr = talkReader(channel.stderr);
+		const finish = (error?: Error) => {
+			signal?.removeEventListener("abort", stop);
+			// Writes that wait for a window would wait for ever.
+			stdin.destroy(error);
+		};
+		channel.once("exit", (code: number | null, name?: string) => {
+			ended = true;
+			finish();
+			exit.resolve({ code: code ?? undefined, signal: name ?? undefined });
+		});
+		channel.once("close", () => {
+			const error = fault();
+			finish(error);
+			if (error === undefined) exit.resolve({ code: undefined, signal: undefined });
+			else exit.reject(error);
+		});
+		void this.closed.then((error) => {
+			if (ended) return;
+			const reason =
+				error ?? sshError("SSH_LOST", "the connection was closed", { where: this.#where });
+			finish(reason);
+			exit.reject(reason);
+			stdout.destroy(reason);
+		});
+		const stop = () => channel.close();
+		signal?.addEventListener("abort", stop, { once: true });
+		if (signal?.aborted) stop();
+		return { stdin, stdout, stderr, exit: exit.promise, close: stop };
+	}
+}

@@ -1,0 +1,292 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Executor, Uploaded, UploadOptions, UploadSource } from "./connection.ts";
+import { aborted, said, sshError, throwIfAborted } from "./error.ts";
+import { run } from "./run.ts";
+import type { SharedSftp } from "./sftp.ts";
+
+/** What an upload needs of a connection. */
+export interface UploadGround {
+	readonly where: string;
+	readonly executor: Executor;
+	readonly sftp: () => Promise<SharedSftp | undefined>;
+	readonly closed: Promise<Error | undefined>;
+}
+
+/** A file of this machine as a source. */
+export async function fileSource(path: string): Promise<UploadSource> {
+	const { size } = await stat(path);
+	return {
+		size,
+		read: (offset) => createReadStream(path, { start: offset, highWaterMark: 256 * 1024 }),
+	};
+}
+
+/** Bytes in memory as a source. */
+export function bytesSource(bytes: Uint8Array): UploadSource {
+	return {
+		size: bytes.length,
+		async *read(offset) {
+			for (let at = offset; at < bytes.length; at += 256 * 1024) {
+				yield bytes.subarray(at, at + 256 * 1024);
+			}
+		},
+	};
+}
+
+/** dd(1) takes its place in the file as a number of blocks; a kept beginning is a multiple of this. */
+const block = 64 * 1024;
+
+/**
+ * Sends a source to a path. What an earlier attempt left is kept if its digest says that it is the beginning of
+ * the source; the digest of the whole is compared at the end. No byte is on the target twice.
+ */
+export async function upload(
+	ground: UploadGround,
+	source: UploadSource,
+	path: string,
+	options: UploadOptions,
+): Promise<Uploaded> {
+	const { where } = ground;
+	const { signal, resume = true, by = "auto", mode = 0o600 } = options;
+	throwIfAborted(signal, where);
+	const sftp = by === "channel" ? undefined : await ground.sftp();
+	if (by === "sftp" && sftp === undefined) {
+		throw sshError("SSH_UPLOAD", "the server has no sftp", { where });
+	}
+	const kept = resume ? await keptPrefix(ground, source, path, sftp, signal) : 0;
+	const hash = createHash("sha256");
+	if (kept > 0) for await (const chunk of prefix(source, kept)) hash.update(chunk);
+
+	let done = kept;
+	const report = (bytes: number) => {
+		done += bytes;
+		options.progress?.({ done, size: source.size, resumed: kept });
+	};
+	report(0);
+	const feed = counted(source, kept, (chunk) => hash.update(chunk), signal, where);
+	if (sftp !== undefined) await sendBySftp(ground, sftp, feed, path, kept, mode, report);
+	else await sendByChannel(ground, feed, path, kept, mode, report, signal);
+
+	const sha256 = hash.digest("hex");
+	const theirs = await digestOf(ground, path, signal);
+	const size = await sizeOf(ground, path, sftp, signal);
+	if (size !== source.size || (theirs !== undefined && theirs !== sha256)) {
+		throw sshError("SSH_UPLOAD", "what arrived is not what was sent", {
+			where: `${where}:${path}`,
+			expected: `${source.size} bytes, sha256 ${sha256}`,
+			found: `${size ?? "no"} bytes, sha256 ${theirs ?? "unknown"}`,
+		});
+	}
+	return {
+		size: source.size,
+		sha256,
+		verified: theirs !== undefined,
+		resumed: kept,
+		by: sftp === undefined ? "channel" : "sftp",
+	};
+}
+
+/** Length of the part of the source that is on the target already. */
+async function keptPrefix(
+	ground: UploadGround,
+	source: UploadSource,
+	path: string,
+	sftp: SharedSftp | undefined,
+	signal: AbortSignal | undefined,
+): Promise<number> {
+	const size = await sizeOf(ground, path, sftp, signal);
+	if (size === undefined || size === 0 || size > source.size) return 0;
+	const theirs = await digestOf(ground, path, signal);
+	if (theirs === undefined) return 0;
+	const hash = createHash("sha256");
+	for await (const chunk of prefix(source, size)) hash.update(chunk);
+	if (hash.digest("hex") !== theirs) return 0;
+	if (size === source.size || sftp !== undefined) return size;
+	return size - (size % block);
+}
+
+/** The first bytes of a source. */
+async function* prefix(source: UploadSource, length: number): AsyncGenerator<Uint8Array> {
+	let left = length;
+	for await (const chunk of source.read(0)) {
+		if (chunk.length >= left) {
+			yield chunk.subarray(0, left);
+			return;
+		}
+		left -= chunk.length;
+		yield chunk;
+	}
+}
+
+/** The rest of a source; throws if it is shorter or longer than it said, so that nothing waits for missing bytes. */
+async function* counted(
+	source: UploadSource,
+	offset: number,
+	see: (chunk: Uint8Array) => void,
+	signal: AbortSignal | undefined,
+	where: string,
+): AsyncGenerator<Uint8Array> {
+	let left = source.size - offset;
+	if (left > 0) {
+		for await (const chunk of source.read(offset)) {
+			throwIfAborted(signal, where);
+			left -= chunk.length;
+			if (left < 0) break;
+			see(chunk);
+			yield chunk;
+		}
+	}
+	if (left !== 0) {
+		throw sshError("SSH_UPLOAD", "the source changed while it was sent", {
+			expected: `${source.size} bytes`,
+			found: left < 0 ? "more" : `${source.size - left} bytes`,
+		});
+	}
+}
+
+async function sizeOf(
+	ground: UploadGround,
+	path: string,
+	sftp: SharedSftp | undefined,
+	signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+	if (sftp !== undefined) {
+		const attributes = await new Promise<{ size: number } | undefined>((resolve) => {
+			sftp.raw.lstat(path, (error, found) =>
+				resolve(error === undefined && found.isFile() ? found : undefined),
+			);
+		});
+		return attributes?.size;
+	}
+	const counted = await run(ground.executor, ["wc", "-c", path], { signal, limit: 4096 });
+	const size = /^\s*(\d{1,15})\s/.exec(counted.text)?.[1];
+	return counted.code === 0 && size !== undefined ? Number(size) : undefined;
+}
+
+/** Digest of a file as the target computes it; undefined where it has no sha256sum. */
+async function digestOf(
+	ground: UploadGround,
+	path: string,
+	signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+	const result = await run(ground.executor, ["sha256sum", path], { signal, limit: 4096 });
+	// A name with a backslash would be escaped, but no such name passes as a word.
+	return result.code === 0 ? /^([0-9a-f]{64})\s/m.exec(result.text)?.[1] : undefined;
+}
+
+/** Bytes that may be on their way unanswered: covers 200 ms at 320 Mbit/s. */
+const maxInFlight = 8 * 1024 * 1024;
+/** Every server takes 32 KiB in one write (draft-ietf-secsh-filexfer-02, 3). */
+const piece = 32 * 1024;
+
+async function sendBySftp(
+	ground: UploadGround,
+	sftp: SharedSftp,
+	feed: AsyncIterable<Uint8Array>,
+	path: string,
+	offset: number,
+	mode: number,
+	report: (bytes: number) => void,
+): Promise<void> {
+	const { raw } = sftp;
+	const at = `${ground.where}:${path}`;
+	let failure: Error | undefined;
+	let wake = () => {};
+	const fail = (error: Error | undefined) => {
+		failure ??= error;
+		wake();
+	};
+	void ground.closed.then((error) => fail(error ?? aborted(at)));
+	const call = <T>(start: (done: (error: unknown, value: T) => void) => void): Promise<T> =>
+		new Promise((resolve, reject) => {
+			void ground.closed.then((error) => reject(error ?? aborted(at)));
+			start((error, value) => {
+				if (error) reject(uploadFault(at, error));
+				else resolve(value);
+			});
+		});
+
+	const handle = await call<Buffer>((done) =>
+		raw.open(path, offset > 0 ? "r+" : "w", { mode }, done),
+	);
+	let inFlight = 0;
+	let position = offset;
+	const room = async (bytes: number) => {
+		while (failure === undefined && inFlight > 0 && inFlight + bytes > maxInFlight) {
+			await new Promise<void>((resolve) => {
+				wake = resolve;
+			});
+		}
+		if (failure !== undefined) throw failure;
+	};
+	try {
+		for await (const chunk of feed) {
+			const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+			for (let start = 0; start < bytes.length; start += piece) {
+				const part = bytes.subarray(start, start + piece);
+				await room(part.length);
+				inFlight += part.length;
+				raw.write(handle, part, 0, part.length, position, (error) => {
+					inFlight -= part.length;
+					if (error) fail(uploadFault(at, error));
+					else report(part.length);
+					wake();
+				});
+				position += part.length;
+			}
+		}
+		await room(maxInFlight);
+		// Bits of an earlier attempt or a strict umask must not decide.
+		await call<undefined>((done) => raw.fchmod(handle, mode, (error) => done(error, undefined)));
+	} finally {
+		if (failure === undefined) {
+			await call<undefined>((done) => raw.close(handle, (error) => done(error, undefined)));
+		}
+	}
+}
+
+/** dd is on every Linux, busybox included, and cuts the file at the place where it begins to write. */
+async function sendByChannel(
+	ground: UploadGround,
+	feed: AsyncIterable<Uint8Array>,
+	path: string,
+	offset: number,
+	mode: number,
+	report: (bytes: number) => void,
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	const at = `${ground.where}:${path}`;
+	const words = ["dd", `of=${path}`, `bs=${block}`, `seek=${offset / block}`];
+	const written = await run(ground.executor, words, {
+		input: told(feed, report),
+		signal,
+		limit: 4096,
+	});
+	if (written.code !== 0) throw uploadFault(at, new Error(written.talk.trim() || "dd failed"));
+	const bits = await run(ground.executor, ["chmod", mode.toString(8), path], {
+		signal,
+		limit: 4096,
+	});
+	if (bits.code !== 0) throw uploadFault(at, new Error(bits.talk.trim() || "chmod failed"));
+}
+
+async function* told(
+	feed: AsyncIterable<Uint8Array>,
+	report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+	for await (const chunk of feed) {
+		yield chunk;
+		report(chunk.length);
+	}
+}
+
+function uploadFault(where: string, error: unknown): Error {
+	return sshError("SSH_UPLOAD", "the file cannot be written", {
+		where,
+		found: said(error),
+		remedy: "Is the place writable, and is there room?",
+		cause: error,
+	});
+}
