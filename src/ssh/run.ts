@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import type { Writable } from "node:stream";
 import { text } from "../bytes/index.ts";
 import type { Executor, Exit } from "./connection.ts";
 import { aborted, sshError } from "./error.ts";
@@ -74,17 +74,22 @@ export async function run(
 }
 
 /** Writes all of the input; a command that ends early without reading it is not an error of the feeding. */
-async function feed(
-	stdin: NodeJS.WritableStream & { destroyed?: boolean },
-	input: AsyncIterable<Uint8Array> | undefined,
-): Promise<void> {
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array> | undefined): Promise<void> {
 	if (input !== undefined) {
 		for await (const chunk of input) {
 			if (stdin.destroyed) return;
-			if (!stdin.write(chunk)) {
-				await Promise.race([once(stdin, "drain"), once(stdin, "close")]).catch(() => {});
-			}
+			if (!stdin.write(chunk)) await drained(stdin);
 		}
 	}
 	stdin.end();
+}
+
+function drained(stdin: Writable): Promise<void> {
+	return new Promise((resolve) => {
+		const settle = () => {
+			stdin.removeListener("drain", settle).removeListener("close", settle);
+			resolve();
+		};
+		stdin.once("drain", settle).once("close", settle);
+	});
 }
