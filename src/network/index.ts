@@ -1,1 +1,40 @@
-export {};
+// The model of a host's network: what it is (snapshot), what it will be (plan), and how that is told (renderers).
+export type { NetworkCode } from "./error.ts";
+export type { LeftOut } from "./left-out.ts";
+export type { LinkMatch } from "./match.ts";
+export {
+	type Address,
+	type BondDetails,
+	type BondPort,
+	type BridgeDetails,
+	type BridgePort,
+	emptyNetwork,
+	type Family,
+	type Hop,
+	type Link,
+	type LinkDetails,
+	type MacvlanDetails,
+	type Neighbour,
+	type Network,
+	type Nexthop,
+	type Origin,
+	type PortDetails,
+	type PortVlan,
+	type Resolver,
+	type Route,
+	type RouteMetrics,
+	type Rule,
+	type TunnelDetails,
+	type VlanDetails,
+	type VrfDetails,
+	type VxlanDetails,
+} from "./model.ts";
+export type { Rename } from "./names.ts";
+export { type Plan, type PlanOptions, planNetwork } from "./plan.ts";
+export { type ConfigFile, renderResolvConf, renderSystemd } from "./systemd/units.ts";
+export {
+	findWayBack,
+	parseSshConnection,
+	type SshConnection,
+	type WayBack,
+} from "./way-back.ts";

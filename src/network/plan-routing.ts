@@ -1,0 +1,241 @@
+import { defaultRules, isKernelRule, kernelRoutes } from "./kernel-made.ts";
+import type { Leavings } from "./left-out.ts";
+import { localTable, mainTable, nexthopsOf } from "./lookup.ts";
+import type { Address, Neighbour, Network, Nexthop, Route, Rule } from "./model.ts";
+import { showNexthop, showRoute, showRule } from "./show.ts";
+
+interface Context {
+	readonly carried: ReadonlySet<string>;
+	/** Addresses that are carried. */
+	readonly addresses: readonly Address[];
+	/** Routes that stay whatever the rules below say: those of the login. */
+	readonly needed: readonly (Route | undefined)[];
+	readonly leavings: Leavings;
+	readonly changed: string[];
+	readonly warnings: string[];
+}
+
+export interface Routing {
+	readonly routes: readonly Route[];
+	readonly rules: readonly Rule[];
+	readonly nexthops: readonly Nexthop[];
+	readonly neighbours: readonly Neighbour[];
+}
+
+/** Protocols of routing daemons (linux/rtnetlink.h): they take their routes back when they end. */
+const daemons = new Set([
+	...["gated", "mrt", "zebra", "bird", "dnrouted", "xorp", "ntk", "mrouted", "keepalived"],
+	...["babel", "ovn", "openr", "bgp", "isis", "ospf", "rip", "eigrp"],
+]);
+
+/** Up to here a daemon's routes are a handful of neighbours; beyond, a table that only the daemon can keep. */
+const maxDaemonRoutes = 256;
+
+/** Link, destination or way of a route that the kernel holds while it looks at states only. */
+export function planRouting(network: Network, context: Context): Routing {
+	const nexthops = planNexthops(network, context);
+	const routes = planRoutes(network, nexthops, context);
+	const used = new Set(routes.map((route) => route.nexthopId));
+	const members = new Set(
+		nexthops
+			.filter((hop) => used.has(hop.id))
+			.flatMap((hop) => hop.group?.map((member) => member.id) ?? []),
+	);
+	return {
+		routes,
+		nexthops: nexthops
+			.filter((hop) => {
+				const keep = !daemons.has(hop.protocol) || used.has(hop.id) || members.has(hop.id);
+				if (!keep) context.leavings.add("nexthop", showNexthop(hop), "kept by a routing daemon");
+				return keep;
+			})
+			.map((hop) => ({ ...hop, protocol: "static" })),
+		rules: planRules(network, routes, context),
+		neighbours: network.neighbours.filter((each) => {
+			if (each.proxy === true)
+				context.leavings.add(
+					"neighbour",
+					each.address,
+					"the rescue system answers for nobody else",
+				);
+			else if (!context.carried.has(each.link))
+				context.leavings.add("neighbour", each.address, `its link ${each.link} is left out`);
+			else return true;
+			return false;
+		}),
+	};
+}
+
+function planNexthops(network: Network, { carried, leavings, changed }: Context): Nexthop[] {
+	const kept = new Map<number, Nexthop>();
+	const drop = (hop: Nexthop, reason: string): void =>
+		leavings.add("nexthop", showNexthop(hop), reason);
+	for (const hop of network.nexthops.filter((each) => each.group === undefined)) {
+		if (hop.fdb === true) drop(hop, "belongs to a VXLAN's forwarding table");
+		else if (hop.encapsulation !== undefined)
+			drop(hop, `encapsulation ${hop.encapsulation} is not supported`);
+		else if (hop.link !== undefined && !carried.has(hop.link))
+			drop(hop, `its link ${hop.link} is left out`);
+		else kept.set(hop.id, withoutState(hop));
+	}
+	for (const hop of network.nexthops) {
+		if (hop.group === undefined) continue;
+		const group = hop.group.filter((member) => kept.has(member.id));
+		if (hop.fdb === true) drop(hop, "belongs to a VXLAN's forwarding table");
+		else if (group.length === 0) drop(hop, "none of its members is carried");
+		else {
+			const { groupType, ...rest } = withoutState(hop);
+			if (groupType !== undefined)
+				changed.push(`nexthop group ${hop.id}: ${groupType}, will be a plain one`);
+			if (group.length < hop.group.length)
+				changed.push(`nexthop group ${hop.id}: only members that are carried`);
+			kept.set(hop.id, { ...rest, group });
+		}
+	}
+	return network.nexthops.flatMap((hop) => kept.get(hop.id) ?? []);
+}
+
+function planRoutes(
+	network: Network,
+	nexthops: readonly Nexthop[],
+	context: Context,
+): readonly Route[] {
+	const { carried, leavings, changed } = context;
+	const isKernelMade = kernelRoutes(network);
+	const own = new Set(context.addresses.map((address) => address.address));
+	const ids = new Set(nexthops.map((hop) => hop.id));
+	const ofDaemons = network.routes.filter((route) => daemons.has(route.protocol)).length;
+	const kept: Route[] = [];
+	for (const route of network.routes) {
+		if (isKernelMade(route)) continue;
+		const needed = context.needed.includes(route);
+		const drop = (reason: string): void => leavings.add("route", showRoute(route), reason);
+		if (
+			daemons.has(route.protocol) &&
+			!needed &&
+			ofDaemons > maxDaemonRoutes &&
+			!isDefault(route)
+		) {
+			drop("one of the many of a routing daemon, which will not run");
+			continue;
+		}
+		const lost = whyNot(network, route, carried, ids);
+		if (lost !== undefined) {
+			drop(lost);
+			continue;
+		}
+		let next = withoutState(route);
+		if (route.hops !== undefined) {
+			const hops = route.hops.filter((hop) => hop.link === undefined || carried.has(hop.link));
+			if (hops.length < route.hops.length)
+				changed.push(`${showRoute(route)}: only ways that are carried`);
+			next = { ...next, hops: hops.map((hop) => withoutState(hop)) };
+		}
+		// The kernel names lo on IPv6 routes that lead nowhere; nobody sets it.
+		if (next.type !== "unicast" && next.link === "lo") next = without(next, "link");
+		if (
+			next.preferredSource !== undefined &&
+			!own.has(next.preferredSource) &&
+			!anyLocal(network, next)
+		) {
+			changed.push(`${showRoute(route)}: without its source address, which is left out`);
+			next = without(next, "preferredSource");
+		}
+		if (next.expires !== undefined || next.protocol === "ra" || next.protocol === "dhcp") {
+			changed.push(`${showRoute(route)}: learnt (${next.protocol}), will be set for good`);
+			next = { ...without(next, "expires"), protocol: "static" };
+		}
+		// A route set by somebody under the kernel's name would be taken for the kernel's own.
+		if (next.protocol === "kernel" || next.protocol === "redirect")
+			next = { ...next, protocol: "static" };
+		kept.push(next);
+	}
+	return kept;
+}
+
+function whyNot(
+	network: Network,
+	route: Route,
+	carried: ReadonlySet<string>,
+	nexthops: ReadonlySet<number>,
+): string | undefined {
+	if (route.encapsulation !== undefined)
+		return `encapsulation ${route.encapsulation} is not supported`;
+	if (route.protocol === "redirect") return "learnt from a redirect";
+	if (route.nexthopId !== undefined) {
+		if (nexthops.has(route.nexthopId)) return undefined;
+		const hop = nexthopsOf(network, route.nexthopId)[0];
+		return hop?.link === undefined ? "its nexthop is left out" : `its link ${hop.link} is left out`;
+	}
+	if (route.hops !== undefined) {
+		if (route.hops.some((hop) => hop.encapsulation !== undefined))
+			return "encapsulation on one of its ways is not supported";
+		const alive = route.hops.some((hop) => hop.link === undefined || carried.has(hop.link));
+		return alive ? undefined : "none of its links is carried";
+	}
+	if (route.link === undefined || carried.has(route.link)) return undefined;
+	return `its link ${route.link} is left out`;
+}
+
+/** Whether a local route, rather than an interface, makes the route's source address the host's own. */
+function anyLocal(network: Network, route: Route): boolean {
+	return network.routes.some(
+		(other) =>
+			other.type === "local" &&
+			other.protocol !== "kernel" &&
+			other.destination.split("/", 1)[0] === route.preferredSource,
+	);
+}
+
+function planRules(
+	network: Network,
+	routes: readonly Route[],
+	{ carried, leavings, warnings }: Context,
+): readonly Rule[] {
+	for (const family of [4, 6] as const) {
+		const rules = network.rules.filter((rule) => rule.family === family);
+		// A kernel without IPv6, or without policy routing, has none at all.
+		if (rules.length === 0) continue;
+		for (const own of defaultRules(family)) {
+			const there = rules.some(
+				(rule) => rule.priority === own.priority && rule.table === own.table && isKernelRule(rule),
+			);
+			if (!there)
+				warnings.push(
+					`this host has no rule "${showRule(own)}" (IPv${family}); the rescue system will have it`,
+				);
+		}
+	}
+	const filled = new Set([mainTable, localTable, ...routes.map((route) => route.table)]);
+	const gone = (name: string | undefined) =>
+		name !== undefined && name !== "lo" && !carried.has(name);
+	return network.rules.flatMap((rule) => {
+		if (isKernelRule(rule)) return [];
+		let reason: string | undefined;
+		if (rule.l3mdev === true) reason = "only the kernel's own rule for VRFs can be carried";
+		else if (rule.action === "goto" || rule.action === "nop")
+			reason = "jumps between rules cannot be carried";
+		else if (rule.tunnelId !== undefined || rule.flow !== undefined)
+			reason = "tunnel ids and realms cannot be carried";
+		else if (gone(rule.incoming) || gone(rule.outgoing)) reason = "its link is left out";
+		else if (rule.action === "lookup" && !filled.has(rule.table ?? 0))
+			reason = "its table holds nothing that is carried";
+		if (reason === undefined) return [{ ...rule, protocol: "static" }];
+		leavings.add("rule", showRule(rule), reason);
+		return [];
+	});
+}
+
+export function isDefault(route: Route): boolean {
+	return route.destination === "0.0.0.0/0" || route.destination === "::/0";
+}
+
+function withoutState<T extends { readonly flags?: readonly string[] }>(part: T): T {
+	const { flags: _flags, ...rest } = part;
+	return rest as T;
+}
+
+function without<T, K extends keyof T>(part: T, key: K): T {
+	const { [key]: _gone, ...rest } = part;
+	return rest as T;
+}

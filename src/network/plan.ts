@@ -1,0 +1,235 @@
+import { EkexecError } from "../bytes/index.ts";
+import type { NetworkCode } from "./error.ts";
+import { networkOf } from "./ip.ts";
+import { isOwnLinkLocal, isOwnLoopback } from "./kernel-made.ts";
+import { Leavings, type LeftOut } from "./left-out.ts";
+import { withinLimits } from "./limits.ts";
+import { type LinkMatch, matchesOf } from "./match.ts";
+import type { Address, Link, Network } from "./model.ts";
+import { type Rename, renames } from "./names.ts";
+import { planRouting } from "./plan-routing.ts";
+import { renameLinks } from "./rename.ts";
+import { isHardware, selectLinks } from "./select.ts";
+import { showAddress } from "./show.ts";
+import { carries, findWayBack, type SshConnection, type WayBack } from "./way-back.ts";
+
+export interface PlanOptions {
+	/** The login that must work again. Without it no way back is checked. */
+	readonly connection?: SshConnection;
+	/** Links to carry although they would be left out: tunnels without keys, dummies, empty bridges. */
+	readonly keep?: readonly string[];
+}
+
+/** What the rescue system's network will be, and why anything of the host's is not in it. A value: printable, serialisable. */
+export interface Plan {
+	/** Only what is carried, under the names of the rescue system, nothing the kernel makes by itself. */
+	readonly network: Network;
+	readonly leftOut: readonly LeftOut[];
+	/** Carried, but not as it was: leases pinned, modes approximated. In words. */
+	readonly changed: readonly string[];
+	readonly renames: readonly Rename[];
+	/** How hardware is recognised, by its name in the rescue system. */
+	readonly matches: readonly LinkMatch[];
+	/** Names in the rescue system of the links below the login; empty without one. */
+	readonly wayBackLinks: readonly string[];
+	/** The way back in the network as it was. */
+	readonly wayBack?: WayBack;
+	/** Kernel settings without which the plan does not work, by sysctl name. */
+	readonly sysctls: Readonly<Record<string, string>>;
+	readonly warnings: readonly string[];
+	/** Why the login would not work again. */
+	readonly refusal?: EkexecError<NetworkCode>;
+}
+
+/** Decides what of a network is carried over. Pure; a login that cannot be carried is told in `refusal`, not thrown. */
+export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
+	const leavings = new Leavings();
+	const changed: string[] = [];
+	const warnings: string[] = [...network.notes];
+	let wayBack: WayBack | undefined;
+	let refusal: EkexecError<NetworkCode> | undefined;
+	if (options.connection !== undefined) {
+		try {
+			wayBack = findWayBack(network, options.connection);
+		} catch (error) {
+			if (!(error instanceof EkexecError)) throw error;
+			refusal = error as EkexecError<NetworkCode>;
+		}
+	}
+
+	const needed = new Set(wayBack?.links ?? []);
+	const verdicts = selectLinks(network, { needed, keep: new Set(options.keep ?? []) });
+	const carried = new Set<string>();
+	for (const link of network.links) {
+		const verdict = verdicts.get(link.name);
+		if (verdict === undefined || verdict.carried) carried.add(link.name);
+		else leavings.add("link", link.name, verdict.reason);
+	}
+	for (const name of options.keep ?? []) {
+		if (!carried.has(name))
+			warnings.push(`${name} was to be kept but cannot be: ${reasonFor(name)}`);
+	}
+	function reasonFor(name: string): string {
+		const verdict = verdicts.get(name);
+		return verdict === undefined || verdict.carried ? "there is no such link" : verdict.reason;
+	}
+
+	const links = network.links
+		.filter((link) => carried.has(link.name))
+		.map((link) => planLink(link, network, carried, leavings));
+	const addresses = planAddresses(network, carried, wayBack?.address, leavings, changed);
+	const routing = planRouting(network, {
+		carried,
+		addresses,
+		needed: wayBack === undefined ? [] : [wayBack.route, wayBack.localRoute],
+		leavings,
+		changed,
+		warnings,
+	});
+	const found = renames(
+		links.filter((link) => link.type !== "loopback"),
+		network.links,
+	);
+	const names = new Map(found.map((each) => [each.from, each.to]));
+	const to = (name: string): string => names.get(name) ?? name;
+	const wanted = { ...network, links, addresses, ...routing, notes: [] };
+	const planned = renameLinks(withinLimits(wanted, leavings, changed), names);
+
+	if (network.resolver.source === publicResolvers) {
+		warnings.push(
+			`no nameserver of this host could be found; ${network.resolver.servers.join(" and ")} will be asked instead`,
+		);
+	}
+	leavings.add("setting", "nftables, iptables", "firewalls are not carried over");
+	if (wayBack !== undefined && !carries(planned, wayBack, network, to)) {
+		refusal = cannotCarry(wayBack, (name) => {
+			const verdict = verdicts.get(name);
+			return verdict === undefined || verdict.carried ? undefined : verdict.reason;
+		});
+	}
+	return {
+		network: planned,
+		leftOut: leavings.list(),
+		changed,
+		renames: found,
+		matches: matchesOf(
+			planned.links.filter(isHardware),
+			network.links.filter(isHardware),
+			new Map(found.map((each) => [each.to, each.from])),
+		),
+		wayBackLinks: wayBack?.links.map(to) ?? [],
+		...(wayBack === undefined ? {} : { wayBack }),
+		sysctls: planned.links.some((link) => link.kind === "vrf")
+			? { "net.ipv4.tcp_l3mdev_accept": "1" }
+			: {},
+		warnings,
+		...(refusal === undefined ? {} : { refusal }),
+	};
+}
+
+/** `resolver.source` where nothing better was found. */
+export const publicResolvers = "public resolvers";
+
+function cannotCarry(
+	wayBack: WayBack,
+	reason: (link: string) => string | undefined,
+): EkexecError<NetworkCode> {
+	const { client, server } = wayBack.connection;
+	const lost = wayBack.links.find((name) => reason(name) !== undefined);
+	return new EkexecError(
+		"refused",
+		"NETWORK_WAY_BACK",
+		lost === undefined
+			? `this login (${client} to ${server}) would not reach the rescue system: it does not come in through a network card`
+			: `this login (${client} to ${server}) would not reach the rescue system: it comes in through ${lost}, which is left out (${reason(lost)})`,
+		{ remedy: "Log in to an address of a network card, bond, VLAN or bridge of this host." },
+	);
+}
+
+function planLink(
+	link: Link,
+	network: Network,
+	carried: ReadonlySet<string>,
+	leavings: Leavings,
+): Link {
+	const { master, ...rest } = link;
+	if (master !== undefined && !carried.has(master)) {
+		leavings.add("setting", `${link.name} in ${master}`, "the bond, bridge or VRF is left out");
+		const { port: _port, ...alone } = rest;
+		return alone;
+	}
+	if (link.details?.kind === "bridge") {
+		const ports = network.links.filter((each) => each.master === link.name);
+		for (const port of ports.filter((each) => !carried.has(each.name))) {
+			leavings.add("setting", `port ${port.name} of ${link.name}`, "the port is left out");
+		}
+	}
+	return link;
+}
+
+/** Flags that are settings; the others are states or follow from lifetimes. */
+const settings = new Set(["noprefixroute", "nodad", "home", "autojoin", "deprecated", "secondary"]);
+
+function planAddresses(
+	network: Network,
+	carried: ReadonlySet<string>,
+	wayBack: Address | undefined,
+	leavings: Leavings,
+	changed: string[],
+): readonly Address[] {
+	const kept: Address[] = [];
+	const links = new Map(network.links.map((link) => [link.name, link]));
+	for (const address of network.addresses) {
+		if (isOwnLoopback(address)) continue;
+		const reason = address === wayBack ? undefined : whyNot(address, carried);
+		if (reason !== undefined) {
+			leavings.add("address", showAddress(address), reason);
+			continue;
+		}
+		const { validLifetime, preferredLifetime, protocol: _protocol, ...rest } = address;
+		const flags = address.flags.filter((flag) => settings.has(flag));
+		const lasting = validLifetime === undefined;
+		if (!lasting) changed.push(`${showAddress(address)}: ${pinned[address.origin]}`);
+		else if (address.origin === "lease") changed.push(`${showAddress(address)}: ${pinned.lease}`);
+		const own = isOwnLinkLocal(address, links.get(address.link));
+		kept.push({
+			...rest,
+			// Deprecation of an address that lasts is a setting; of a leased one it was a phase.
+			flags: lasting ? flags : flags.filter((flag) => flag !== "deprecated"),
+			...(lasting && preferredLifetime === 0 ? { preferredLifetime } : {}),
+			origin: own ? "link-local" : "static",
+		});
+	}
+	return markSecondary(kept);
+}
+
+const pinned = {
+	lease: "leased, will be set for good",
+	slaac: "from a router advertisement, will be set for good",
+	temporary: "temporary, will be set for good since this login came in on it",
+	static: "of limited lifetime, will be set for good",
+	"link-local": "of limited lifetime, will be set for good",
+	loopback: "of limited lifetime, will be set for good",
+} as const;
+
+function whyNot(address: Address, carried: ReadonlySet<string>): string | undefined {
+	if (!carried.has(address.link)) return `its link ${address.link} is left out`;
+	if (address.flags.includes("dadfailed")) return "another host has the same address";
+	if (address.origin === "temporary") return "a temporary address, made for outgoing connections";
+	if (address.validLifetime !== undefined && address.flags.includes("deprecated"))
+		return "deprecated by the network that gave it";
+	return undefined;
+}
+
+/** The kernel calls an IPv4 address secondary that came after another of the same prefix (net/ipv4/devinet.c). */
+function markSecondary(addresses: readonly Address[]): readonly Address[] {
+	const primaries = new Set<string>();
+	return addresses.map((address) => {
+		if (address.family !== 4) return address;
+		const flags = address.flags.filter((flag) => flag !== "secondary");
+		const net = `${address.link} ${networkOf(address.peer ?? address.address, address.prefix)}`;
+		if (primaries.has(net)) return { ...address, flags: [...flags, "secondary"] };
+		primaries.add(net);
+		return { ...address, flags };
+	});
+}

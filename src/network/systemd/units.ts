@@ -1,0 +1,243 @@
+import { familyOf } from "../ip.ts";
+import type { LinkMatch } from "../match.ts";
+import type { Link, Network, PortVlan } from "../model.ts";
+import type { Plan } from "../plan.ts";
+import { isHardware } from "../select.ts";
+import { type Section, unitFile, type Value } from "./ini.ts";
+import { renderNetdev } from "./netdev.ts";
+import {
+	addressSection,
+	linkLines,
+	neighbourSection,
+	nexthopSection,
+	portSections,
+	routeSection,
+	ruleSection,
+	vlanSections,
+} from "./network.ts";
+
+/** A text file of the rescue system. */
+export interface ConfigFile {
+	/** Absolute path. */
+	readonly path: string;
+	readonly text: string;
+}
+
+const folder = "/etc/systemd/network";
+
+/**
+ * The files from which udev and systemd-networkd (252 or later) make the planned network, and what else
+ * they need: resolv.conf, kernel settings, module options.
+ *
+ * networkd's own ideas are switched off (DHCP, router advertisements, made-up broadcast addresses), so that the
+ * result is what was planned and not more; and it waits for no carrier, except on the links of the login.
+ */
+export function renderSystemd(plan: Plan): readonly ConfigFile[] {
+	const { network } = plan;
+	const files: ConfigFile[] = [];
+	const placed = placeRouting(network);
+	for (const link of network.links) {
+		const stem = fileStem(link);
+		const match = plan.matches.find((each) => each.name === link.name);
+		if (match !== undefined) {
+			files.push({ path: `${folder}/${stem}.link`, text: linkFile(match) });
+		}
+		const netdev = link.type === "loopback" ? undefined : renderNetdev(link);
+		if (netdev !== undefined) files.push({ path: `${folder}/${stem}.netdev`, text: netdev });
+		const text = networkFile(plan, link, match, placed.get(link.name) ?? []);
+		if (text !== undefined) files.push({ path: `${folder}/${stem}.network`, text });
+	}
+	if (network.resolver.servers.length > 0) {
+		files.push({ path: "/etc/resolv.conf", text: renderResolvConf(network) });
+	}
+	const sysctls = Object.entries(plan.sysctls);
+	if (sysctls.length > 0) {
+		const text = sysctls.map(([name, value]) => `${name} = ${value}\n`).join("");
+		files.push({ path: "/etc/sysctl.d/70-ekexec-network.conf", text });
+	}
+	if (network.links.some((link) => link.kind === "bond" || link.kind === "dummy")) {
+		// Else loading the module makes a bond0 with other settings, which networkd would take for its own.
+		const text = "options bonding max_bonds=0\noptions dummy numdummies=0\n";
+		files.push({ path: "/etc/modprobe.d/ekexec-network.conf", text });
+	}
+	return files;
+}
+
+/** resolv.conf(5). The caller writes it where the rescue system's resolver looks. */
+export function renderResolvConf(network: Network): string {
+	const { servers, search, options } = network.resolver;
+	return [
+		...servers.map((server) => `nameserver ${server}\n`),
+		...(search.length === 0 ? [] : [`search ${search.join(" ")}\n`]),
+		...(options.length === 0 ? [] : [`options ${options.join(" ")}\n`]),
+	].join("");
+}
+
+/** The first file that matches a link counts: links made here go by name, before cards, which go by MAC. */
+function fileStem(link: Link): string {
+	return `${isHardware(link) ? "01" : "00"}-ekexec-${link.name}`;
+}
+
+function matchLines(match: LinkMatch): readonly (readonly [string, Value])[] {
+	return [
+		["PermanentMACAddress", match.permanentMac],
+		["Path", match.path],
+		["Driver", match.driver],
+	];
+}
+
+function linkFile(match: LinkMatch): string {
+	return unitFile([
+		{ name: "Match", lines: [...matchLines(match), ["OriginalName", match.originalName]] },
+		{ name: "Link", lines: [["Name", match.name]] },
+	]);
+}
+
+function networkFile(
+	plan: Plan,
+	link: Link,
+	match: LinkMatch | undefined,
+	routing: readonly Section[],
+): string | undefined {
+	const { network } = plan;
+	const addresses = network.addresses.filter((each) => each.link === link.name);
+	const explicit = addresses.filter((each) => each.origin !== "link-local");
+	const neighbours = network.neighbours.filter((each) => each.link === link.name);
+	const configured = explicit.length + routing.length + neighbours.length > 0;
+	if (link.type === "loopback" && !configured) return undefined;
+
+	const byName = match === undefined || match.originalName !== undefined ? link.name : undefined;
+	const uppers = network.links.filter((each) => each.parent === link.name);
+	const stacked = (kind: string) =>
+		uppers
+			.filter((each) => each.kind === kind)
+			.map((each): readonly [string, Value] => [kind.toUpperCase(), each.name]);
+	const master = network.links.find((each) => each.name === link.master);
+	const port = link.port;
+	const loopback = link.type === "loopback";
+	const bonded = master?.kind === "bond";
+	const onWay =
+		plan.wayBackLinks.includes(link.name) &&
+		(explicit.length > 0 || plan.wayBack?.address === undefined);
+	const server = plan.wayBack?.connection.server;
+	const resolving = link.name === resolvingLink(plan);
+
+	return unitFile([
+		{
+			name: "Match",
+			lines: [...(match === undefined ? [] : matchLines(match)), ["Name", byName]],
+		},
+		{
+			name: "Link",
+			lines: [
+				...linkLines(
+					link,
+					network.links.find((each) => each.name === link.parent),
+					// Members of a bond take its address; virtual links have theirs from the .netdev.
+					bonded ||
+						link.kind !== undefined ||
+						loopback ||
+						link.permanentMac === undefined ||
+						link.permanentMac === link.mac,
+				),
+				// A dead card must not hold up the boot; only the login's own address is worth waiting for.
+				["RequiredForOnline", loopback ? undefined : onWay],
+				[
+					"RequiredFamilyForOnline",
+					onWay && server !== undefined ? (familyOf(server) === 4 ? "ipv4" : "ipv6") : undefined,
+				],
+			],
+		},
+		{
+			name: "Network",
+			lines: [
+				["DHCP", loopback ? undefined : false],
+				["IPv6AcceptRA", loopback ? undefined : false],
+				[
+					"LinkLocalAddressing",
+					loopback
+						? undefined
+						: addresses.some((each) => each.origin === "link-local")
+							? "ipv6"
+							: false,
+				],
+				["LLDP", loopback ? undefined : false],
+				["ConfigureWithoutCarrier", loopback || bonded ? undefined : true],
+				["Bond", bonded ? master.name : undefined],
+				["PrimarySlave", bonded && isPrimary(link, master) ? true : undefined],
+				["Bridge", master?.kind === "bridge" ? master.name : undefined],
+				["VRF", master?.kind === "vrf" ? master.name : undefined],
+				...stacked("vlan"),
+				...stacked("macvlan"),
+				...stacked("ipvlan"),
+				...(resolving
+					? network.resolver.servers.map((each): readonly [string, Value] => ["DNS", each])
+					: []),
+				[
+					"Domains",
+					resolving && network.resolver.search.length > 0
+						? network.resolver.search.join(" ")
+						: undefined,
+				],
+			],
+		},
+		...explicit.map(addressSection),
+		...neighbours.map(neighbourSection),
+		...routing,
+		...(port?.kind === "bridge" && master?.kind === "bridge"
+			? portSections(filtering(master) ? port : { ...port, vlans: [] })
+			: []),
+		...(link.details?.kind === "bridge" ? vlanSections(ownVlans(link)) : []),
+	]);
+}
+
+function isPrimary(link: Link, bond: Link): boolean {
+	return bond.details?.kind === "bond" && bond.details.primary === link.name;
+}
+
+function filtering(bridge: Link): boolean {
+	return bridge.details?.kind === "bridge" && bridge.details.vlanFiltering;
+}
+
+function ownVlans(bridge: Link): readonly PortVlan[] {
+	return bridge.details?.kind === "bridge" && bridge.details.vlanFiltering
+		? (bridge.details.vlans ?? [])
+		: [];
+}
+
+/** The link whose unit tells systemd-resolved the servers: the login's, else that of the first default route. */
+function resolvingLink(plan: Plan): string | undefined {
+	const { network } = plan;
+	const toWorld = network.routes.find(
+		(route) => /^(0\.0\.0\.0|::)\/0$/.test(route.destination) && route.link !== undefined,
+	);
+	return plan.wayBackLinks.find((name) => !isPort(network, name)) ?? toWorld?.link;
+}
+
+function isPort(network: Network, name: string): boolean {
+	const link = network.links.find((each) => each.name === name);
+	return link?.kind === "vrf" || link?.port !== undefined;
+}
+
+/**
+ * Rules, routes and nexthops by the link whose file holds them. What belongs to no link stands with lo, which is
+ * always there: rules first, so that no route is used before the rule that guards it.
+ */
+function placeRouting(network: Network): ReadonlyMap<string, readonly Section[]> {
+	const placed = new Map<string, Section[]>();
+	const place = (link: string | undefined, section: Section): void => {
+		const at = link ?? "lo";
+		const list = placed.get(at);
+		if (list === undefined) placed.set(at, [section]);
+		else list.push(section);
+	};
+	for (const rule of network.rules) place(undefined, ruleSection(rule));
+	for (const hop of network.nexthops) place(hop.link, nexthopSection(hop));
+	for (const route of network.routes) {
+		place(
+			route.link ?? route.hops?.find((hop) => hop.link !== undefined)?.link,
+			routeSection(route),
+		);
+	}
+	return placed;
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { parseSshConnection, planNetwork, renderSystemd } from "../../src/network/index.ts";
+import { address, card, network, route, virtual } from "./make.ts";
+
+const mac = "52:54:00:00:00:01";
+const files = (plan: ReturnType<typeof planNetwork>) =>
+	Object.fromEntries(renderSystemd(plan).map((file) => [file.path, file.text]));
+
+describe("plan", () => {
+	test("a static address with its gateway is carried, and nothing of the kernel's is repeated", () => {
+		const plan = planNetwork(
+			network({
+				links: [card("enp1s0", mac)],
+				addresses: [
+					address("lo", "127.0.0.1/8", { scope: "host", origin: "loopback" }),
+					address("enp1s0", "192.0.2.10/24", { broadcast: "192.0.2.255" }),
+					address("enp1s0", "fe80::5054:ff:fe00:1/64", { origin: "link-local" }),
+				],
+				routes: [
+					route("192.0.2.0/24 dev enp1s0", { protocol: "kernel" }),
+					route("192.0.2.10/32 dev enp1s0", { type: "local", table: 255, protocol: "kernel" }),
+					route("fe80::/64 dev enp1s0", { protocol: "kernel", metric: 256 }),
+					route("ff00::/8 dev enp1s0", { type: "multicast", table: 255, protocol: "kernel" }),
+					route("default via 192.0.2.1 dev enp1s0"),
+				],
+			}),
+			{ connection: parseSshConnection("198.51.100.7 40000 192.0.2.10 22") },
+		);
+		expect(plan.refusal).toBeUndefined();
+		expect(plan.network.routes.map((each) => each.destination)).toEqual(["0.0.0.0/0"]);
+		expect(plan.wayBackLinks).toEqual(["enp1s0"]);
+		const text = files(plan)["/etc/systemd/network/01-ekexec-enp1s0.network"];
+		expect(text).toMatchInlineSnapshot(`
+			"# Written by ekexec.
+
+			[Match]
+			PermanentMACAddress=52:54:00:00:00:01
+
+			[Link]
+			MTUBytes=1500
+			ARP=yes
+			RequiredForOnline=yes
+			RequiredFamilyForOnline=ipv4
+
+			[Network]
+			DHCP=no
+			IPv6AcceptRA=no
+			LinkLocalAddressing=ipv6
+			LLDP=no
+			ConfigureWithoutCarrier=yes
+			DNS=192.0.2.53
+
+			[Address]
+			Address=192.0.2.10/24
+			Broadcast=192.0.2.255
+
+			[Route]
+			Destination=0.0.0.0/0
+			Gateway=192.0.2.1
+			Scope=global
+			Table=254
+			Protocol=boot
+			"
+		`);
+	});
+
+	test("a login through a container's bridge is refused", () => {
+		const plan = planNetwork(
+			network({
+				links: [
+					card("enp1s0", mac),
+					virtual("docker0", "bridge", {
+						details: { kind: "bridge", stp: false, vlanFiltering: false },
+					}),
+				],
+				addresses: [address("enp1s0", "192.0.2.10/24"), address("docker0", "172.17.0.1/16")],
+				routes: [
+					route("192.0.2.0/24 dev enp1s0", { protocol: "kernel" }),
+					route("172.17.0.0/16 dev docker0", { protocol: "kernel" }),
+				],
+			}),
+			{ connection: parseSshConnection("172.17.0.2 40000 172.17.0.1 22") },
+		);
+		expect(plan.refusal?.code).toBe("NETWORK_WAY_BACK");
+		expect(plan.refusal?.kind).toBe("refused");
+	});
+});
