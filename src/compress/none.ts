@@ -1,0 +1,27 @@
+import type { Codec } from "./codec.ts";
+import { MAX_OUTPUT } from "./codec.ts";
+import { outputMeter } from "./meter.ts";
+
+/** No compression: the bytes themselves, up to the end of the input. */
+export const none: Codec = {
+	name: "none",
+	extension: "",
+	defaultLevel: 0,
+	cannotCompress: undefined,
+	async *compress(chunks, options = {}) {
+		for await (const chunk of chunks) {
+			options.signal?.throwIfAborted();
+			if (chunk.length > 0) yield chunk;
+		}
+	},
+	async *decode(source, options = {}) {
+		const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
+		for (;;) {
+			options.signal?.throwIfAborted();
+			const chunk = await source.next();
+			if (chunk === undefined) return;
+			meter(chunk.length);
+			yield chunk;
+		}
+	},
+};
