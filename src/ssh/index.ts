@@ -12,9 +12,11 @@ export type {
 	UploadProgress,
 	UploadSource,
 } from "./connection.ts";
+export { type Elevated, type ElevateOptions, elevate } from "./elevate.ts";
 export type { SshCode } from "./error.ts";
 export { noPrompt, type Prompt, terminalPrompt } from "./prompt.ts";
 export { type Ran, type RunOptions, run } from "./run.ts";
 export { formatTarget, parseTarget, type Target } from "./target.ts";
 export { bytesSource, fileSource } from "./upload.ts";
+export { type WaitOptions, waitForSsh } from "./wait.ts";
 export { commandLine, isPlainWord } from "./words.ts";
