@@ -1,0 +1,227 @@
+import { text } from "../../bytes/index.ts";
+
+/** One keyword of sshd_config with its arguments, quotes taken off. */
+export interface SshdLine {
+	/** Lower case: sshd takes keywords in any case. */
+	readonly keyword: string;
+	readonly args: readonly string[];
+	readonly file: string;
+	readonly lineNumber: number;
+}
+
+/** Who logs in, from where and to where: what Match blocks are held against. */
+export interface SshdLogin {
+	readonly user: string;
+	readonly groups: readonly string[];
+	/** Address of the operator as the target sees it. */
+	readonly address: string;
+	readonly localAddress: string;
+	readonly localPort: number;
+}
+
+/** Splits a configuration file into its lines of meaning (sshd_config(5)). */
+export function parseSshdConfig(file: string, bytes: Uint8Array): SshdLine[] {
+	const lines: SshdLine[] = [];
+	text(bytes)
+		.split("\n")
+		.forEach((raw, index) => {
+			const words = splitWords(raw);
+			const [keyword, ...args] = words;
+			if (keyword === undefined) return;
+			lines.push({ keyword: keyword.toLowerCase(), args, file, lineNumber: index + 1 });
+		});
+	return lines;
+}
+
+/** Words of a line: blanks or one `=` after the keyword part them, quotes keep them together, `#` begins a comment. */
+function splitWords(line: string): string[] {
+	const words: string[] = [];
+	const pattern = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(#.*)|([^\s"'#=]+=?[^\s"']*|=)/g;
+	for (const match of line.trim().matchAll(pattern)) {
+		if (match[3] !== undefined) break;
+		const quoted = match[1] ?? match[2];
+		if (quoted !== undefined) {
+			words.push(quoted.replace(/\\(["'\\])/g, "$1"));
+			continue;
+		}
+		const bare = match[4] ?? "";
+		if (words.length === 0) {
+			const equals = bare.indexOf("=");
+			if (equals < 0) words.push(bare);
+			else
+				words.push(
+					bare.slice(0, equals),
+					...(equals + 1 < bare.length ? [bare.slice(equals + 1)] : []),
+				);
+		} else if (!(words.length === 1 && bare === "=")) words.push(bare);
+	}
+	return words;
+}
+
+/** Patterns of the files that these lines include, made absolute as sshd does (below /etc/ssh). */
+export function includes(lines: readonly SshdLine[]): string[] {
+	return lines
+		.filter((line) => line.keyword === "include")
+		.flatMap((line) => line.args)
+		.map(absoluteInclude);
+}
+
+function absoluteInclude(pattern: string): string {
+	return pattern.startsWith("/") ? pattern : `/etc/ssh/${pattern}`;
+}
+
+/** sshd stops at this depth of Include (servconf.c, SERVCONF_MAX_DEPTH). */
+const deepestInclude = 16;
+
+/** Files that include themselves several times over would multiply with each level; no real configuration has this many. */
+const mostIncludes = 1024;
+
+/**
+ * The configuration in force for one login: the first value of each keyword wins, except for those that add up.
+ * `files` holds the lines of every file, by path; `expand` gives the paths a pattern of Include stands for, in order.
+ */
+export function effectiveSshdConfig(
+	main: string,
+	files: ReadonlyMap<string, readonly SshdLine[]>,
+	expand: (pattern: string) => readonly string[],
+	login: SshdLogin,
+): ReadonlyMap<string, readonly (readonly string[])[]> {
+	const values = new Map<string, (readonly string[])[]>();
+	let included = 0;
+	const walk = (path: string, active: boolean, depth: number): void => {
+		let on = active;
+		for (const line of files.get(path) ?? []) {
+			if (line.keyword === "match") on = active && matches(line.args, login);
+			else if (line.keyword === "include") {
+				if (!on || depth >= deepestInclude) continue;
+				// A Match within an included file ends with that file.
+				for (const file of line.args.map(absoluteInclude).flatMap(expand)) {
+					included += 1;
+					if (included <= mostIncludes) walk(file, on, depth + 1);
+				}
+			} else if (on) {
+				const known = values.get(line.keyword);
+				if (!known) values.set(line.keyword, [line.args]);
+				else if (cumulative.has(line.keyword)) known.push(line.args);
+			}
+		}
+	};
+	walk(main, true, 0);
+	return values;
+}
+
+/** Keywords that may be given more than once, all of them counting (sshd_config(5)). */
+const cumulative: ReadonlySet<string> = new Set([
+	"hostkey",
+	"port",
+	"listenaddress",
+	"acceptenv",
+	"allowusers",
+	"denyusers",
+	"allowgroups",
+	"denygroups",
+	"setenv",
+	"subsystem",
+]);
+
+/** Whether all criteria of a Match line hold. One that cannot be judged from here does not. */
+function matches(args: readonly string[], login: SshdLogin): boolean {
+	const words = args.flatMap((arg, index) => {
+		const equals = arg.indexOf("=");
+		return index % 2 === 0 && equals > 0 ? [arg.slice(0, equals), arg.slice(equals + 1)] : [arg];
+	});
+	if (words.length === 0) return false;
+	for (let at = 0; at < words.length; ) {
+		const criterion = (words[at] ?? "").toLowerCase();
+		if (criterion === "all") return words.length === 1;
+		if (criterion === "invalid-user") return false;
+		const patterns = (words[at + 1] ?? "").split(",");
+		at += 2;
+		const holds: boolean = (() => {
+			switch (criterion) {
+				case "user":
+					return matchList(patterns, (p) => wildcard(p, login.user));
+				case "group":
+					return login.groups.some((group) => matchList(patterns, (p) => wildcard(p, group)));
+				case "address":
+				case "host":
+					return matchList(patterns, (p) => addressMatches(p, login.address));
+				case "localaddress":
+					return matchList(patterns, (p) => addressMatches(p, login.localAddress));
+				case "localport":
+					return patterns.includes(String(login.localPort));
+				default:
+					return false;
+			}
+		})();
+		if (!holds) return false;
+	}
+	return true;
+}
+
+/** A list of patterns: any may hold, but a negated one that holds excludes. */
+function matchList(patterns: readonly string[], test: (pattern: string) => boolean): boolean {
+	let found = false;
+	for (const pattern of patterns) {
+		if (pattern.startsWith("!")) {
+			if (test(pattern.slice(1))) return false;
+		} else found ||= test(pattern);
+	}
+	return found;
+}
+
+function wildcard(pattern: string, value: string): boolean {
+	const expression = pattern
+		.replace(/[.+^${}()|[\]\\]/g, "\\$&")
+		.replaceAll("*", ".*")
+		.replaceAll("?", ".");
+	return new RegExp(`^${expression}$`, "s").test(value);
+}
+
+function addressMatches(pattern: string, address: string): boolean {
+	const slash = pattern.indexOf("/");
+	if (slash < 0) return wildcard(pattern.toLowerCase(), address.toLowerCase());
+	const network = addressBits(pattern.slice(0, slash));
+	const candidate = addressBits(address);
+	const length = Number(pattern.slice(slash + 1));
+	if (network === undefined || candidate === undefined || network.length !== candidate.length) {
+		return false;
+	}
+	return network.slice(0, length) === candidate.slice(0, length);
+}
+
+/** An address as a string of 32 or 128 binary digits, or undefined. */
+function addressBits(address: string): string | undefined {
+	const v4 = address.replace(/^::ffff:(?=\d+\.)/i, "");
+	if (/^\d{1,3}(\.\d{1,3}){3}$/.test(v4)) {
+		return v4
+			.split(".")
+			.map((part) => Number(part).toString(2).padStart(8, "0"))
+			.join("");
+	}
+	const [head = "", tail] = address.toLowerCase().replace(/%.*$/, "").split("::", 2);
+	const groups = (side: string): string[] => (side === "" ? [] : side.split(":"));
+	const left = groups(head);
+	const right = tail === undefined ? [] : groups(tail);
+	const missing = 8 - left.length - right.length;
+	if (missing < 0 || (tail === undefined && missing !== 0)) return undefined;
+	const all = [...left, ...Array<string>(missing).fill("0"), ...right];
+	if (!all.every((group) => /^[0-9a-f]{1,4}$/.test(group))) return undefined;
+	return all.map((group) => Number.parseInt(group, 16).toString(2).padStart(16, "0")).join("");
+}
+
+/**
+ * Expands the tokens of AuthorizedKeysFile and its like: `%%`, `%h` (home), `%u` (user), `%U` (uid); a relative
+ * path is below the home directory (sshd_config(5), TOKENS).
+ */
+export function expandUserPath(
+	template: string,
+	user: { readonly name: string; readonly uid: number; readonly home: string },
+): string {
+	const expanded = template.replace(/%([%huU])/g, (_, token: string) => {
+		if (token === "h") return user.home;
+		if (token === "u") return user.name;
+		return token === "U" ? String(user.uid) : "%";
+	});
+	return expanded.startsWith("/") ? expanded : `${user.home.replace(/\/$/, "")}/${expanded}`;
+}
