@@ -1,0 +1,165 @@
+import type { AuthorizedKey, UnusableLine } from "./authorized-keys.ts";
+import type { Memory, Mount, Swap, User } from "./proc.ts";
+
+/** A fact that could not be had, and why, in words. */
+export interface Unreadable {
+	readonly what: string;
+	readonly why: string;
+}
+
+/** Whether a system call is there: `refused` when the kernel knows it but would not let this user use it. */
+export type CallState = "present" | "absent" | "refused";
+
+/** What stands between a target and kexec. */
+export interface KexecFacts {
+	/** kexec_file_load(2). */
+	readonly fileLoad: CallState;
+	/** kexec_load(2). */
+	readonly load: CallState;
+	/** /proc/sys/kernel/kexec_load_disabled. */
+	readonly disabled: boolean;
+	/** /proc/sys/kernel/kexec_load_limit_reboot: loads that are left; absent where unlimited. */
+	readonly loadsLeft?: number;
+	/** /sys/kernel/kexec_loaded: somebody has already loaded a kernel. */
+	readonly loaded: boolean;
+	/** `CONFIG_KEXEC*` options where the configuration can be read; without the prefix `CONFIG_`. */
+	readonly config?: Readonly<Record<string, string>>;
+}
+
+/** What guards the integrity of the running kernel. */
+export interface SecurityFacts {
+	readonly efi: boolean;
+	/** UEFI Secure Boot; absent where it cannot be told. */
+	readonly secureBoot?: boolean;
+	/** `none`, `integrity` or `confidentiality`; absent where the kernel knows no lockdown. */
+	readonly lockdown?: string;
+	/** Whether an IMA policy appraises kexec images. */
+	readonly imaAppraisesKexec: boolean;
+}
+
+/** Where the target runs. */
+export interface EnvironmentFacts {
+	/** Signs that this is a container: each a reason. Empty: a real or virtual machine. */
+	readonly container: readonly string[];
+	readonly xenPv: boolean;
+	/** `QEMU`, `VMware, Inc.`…, from DMI. */
+	readonly vendor?: string;
+	readonly product?: string;
+}
+
+/** A block device and what is known of it. */
+export interface BlockDevice {
+	readonly name: string;
+	/** `major:minor`. */
+	readonly number: string;
+	/** Bytes. */
+	readonly size: number;
+	/** Kernel driver of the nearest device with one. */
+	readonly driver?: string;
+	/** File system or other signature, as udev recorded it. */
+	readonly type?: string;
+	readonly mountedAt: readonly string[];
+	/** dm-crypt, LVM or MD on top or beneath, by /sys/block/x/{dm/uuid,md/level}. */
+	readonly stack?: string;
+}
+
+/** A place that might hold the helper. */
+export interface Place {
+	readonly path: string;
+	readonly writable: boolean;
+	readonly executable: boolean;
+	/** Bytes free there; absent where unknown. */
+	readonly free?: number;
+	/** Whether it lies in memory (tmpfs or ramfs). */
+	readonly inMemory: boolean;
+}
+
+/** A private host key of the target's sshd; its content stays there. */
+export interface HostKeyFile {
+	readonly path: string;
+	/** Bytes of the private key. */
+	readonly size: number;
+	/** Permission bits of the private key. */
+	readonly mode: number;
+	/** `type blob` of the public key beside it, where that can be read. */
+	readonly publicKey?: { readonly type: string; readonly blob: string };
+}
+
+/** One file of authorized keys, and whose logins it opens. */
+export interface AuthorizedKeysFile {
+	readonly user: string;
+	readonly path: string;
+	readonly keys: readonly AuthorizedKey[];
+	readonly unusable: readonly UnusableLine[];
+}
+
+/** How sshd of the target lets people in, as far as the rescue system must do the same. */
+export interface SshFacts {
+	/** Ports it listens on, by configuration. */
+	readonly ports: readonly number[];
+	readonly hostKeys: readonly HostKeyFile[];
+	readonly authorizedKeys: readonly AuthorizedKeysFile[];
+	/** Keys of certificate authorities that may sign users (TrustedUserCAKeys), with the principals allowed as root. */
+	readonly userAuthorities: readonly { readonly type: string; readonly blob: string }[];
+	/** A program gives keys (AuthorizedKeysCommand): its keys cannot be copied. */
+	readonly keysCommand?: string;
+	/** SSH_CONNECTION: addresses and ports of this very login. */
+	readonly connection?: {
+		readonly clientAddress: string;
+		readonly clientPort: number;
+		readonly serverAddress: string;
+		readonly serverPort: number;
+	};
+}
+
+/** Everything the plan is made from. Sizes in bytes, times in milliseconds since 1970. */
+export interface Facts {
+	/** Debian's name where ekexec knows the architecture (`amd64`, `arm64`), else the kernel's own. */
+	readonly architecture: string;
+	readonly kernelRelease: string;
+	readonly commandLine: string;
+	readonly bootId: string;
+	readonly hostname: string;
+	readonly machineId?: string;
+	/** PRETTY_NAME of os-release. */
+	readonly system?: string;
+	/** Clock of the target. */
+	readonly time: number;
+	/** Seconds since it booted. */
+	readonly uptime: number;
+	readonly user: { readonly uid: number; readonly name?: string };
+	/** Effective capabilities, bit n for capability n (linux/capability.h). */
+	readonly capabilities: bigint;
+	readonly environment: EnvironmentFacts;
+	readonly security: SecurityFacts;
+	readonly kexec: KexecFacts;
+	readonly memory?: Memory;
+	readonly mounts: readonly Mount[];
+	readonly swaps: readonly Swap[];
+	/** Distinct modaliases of all devices of all buses, sorted. */
+	readonly modaliases: readonly string[];
+	/** Modules now loaded, sorted. */
+	readonly modules: readonly string[];
+	readonly blockDevices: readonly BlockDevice[];
+	/** File systems in use or recognised on a disk, sorted. */
+	readonly filesystems: readonly string[];
+	/** Kernel consoles, the preferred one first. */
+	readonly consoles: readonly string[];
+	/** Whether systemd runs the system, so that it can be asked for an orderly kexec. */
+	readonly systemd: boolean;
+	readonly places: readonly Place[];
+	readonly users: readonly User[];
+	readonly ssh: SshFacts;
+	/** Set when this already is a rescue system of ekexec: its nonce. */
+	readonly rescueNonce?: string;
+	/** What could not be read, and why. */
+	readonly unreadable: readonly Unreadable[];
+}
+
+/** Whether the helper ran with a capability (number by linux/capability.h). */
+export function hasCapability(facts: Facts, capability: number): boolean {
+	return (facts.capabilities / 2n ** BigInt(capability)) % 2n === 1n;
+}
+
+/** CAP_SYS_BOOT: reboot(2), kexec_load(2), kexec_file_load(2). */
+export const capSysBoot = 22;

@@ -1,0 +1,196 @@
+import { text } from "../../bytes/index.ts";
+import { type AuthorizedKeys, parseAuthorizedKeys } from "./authorized-keys.ts";
+import type { Evidence } from "./evidence.ts";
+import type { AuthorizedKeysFile, HostKeyFile, SshFacts } from "./facts.ts";
+import { groupsOf, parsePasswd, type User } from "./proc.ts";
+import { type SourceRequest, sshdConfig, usualIncludes } from "./sources.ts";
+import {
+	effectiveSshdConfig,
+	expandUserPath,
+	includes,
+	parseSshdConfig,
+	type SshdLine,
+} from "./sshd-config.ts";
+
+/** What the operator knows of the login, and whose keys are wanted. */
+export interface LoginContext {
+	/** Name that was logged in with; root may have been become afterwards. */
+	readonly loginUser: string;
+	/** SSH_CONNECTION of the login shell, where the helper itself no longer sees it (sudo clears it). */
+	readonly sshConnection?: string;
+	/** Every user's keys instead of those of root and the login user. */
+	readonly allUsers: boolean;
+}
+
+/** sshd's own defaults (sshd_config(5)). */
+const defaultHostKeys = ["rsa", "ecdsa", "ed25519"].map((type) => `/etc/ssh/ssh_host_${type}_key`);
+const defaultKeysFiles = [".ssh/authorized_keys", ".ssh/authorized_keys2"];
+
+type Config = ReadonlyMap<string, readonly (readonly string[])[]>;
+
+/** The login's view of the sshd configuration that the evidence holds so far. */
+function configFor(evidence: Evidence, user: User, context: LoginContext): Config {
+	const files = new Map<string, SshdLine[]>();
+	const take = (path: string): void => {
+		const bytes = evidence.file(path);
+		if (bytes && !files.has(path)) files.set(path, parseSshdConfig(path, bytes));
+	};
+	take(sshdConfig);
+	for (const path of evidence.paths("read", usualIncludes)) take(path);
+	const wanted = [...files.values()].flatMap((lines) => includes(lines));
+	for (const path of wanted.flatMap((pattern) => evidence.paths("read", pattern))) take(path);
+	const connection = parseConnection(context.sshConnection);
+	const group = evidence.file("/etc/group");
+	return effectiveSshdConfig(
+		sshdConfig,
+		files,
+		(pattern) => {
+			// `*.conf` within the usual folder was asked for as `*`.
+			const all = new Set([
+				...evidence.paths("read", pattern),
+				...evidence.paths("read", usualIncludes),
+			]);
+			return [...all].filter((path) => fits(pattern, path)).sort();
+		},
+		{
+			user: user.name,
+			groups: group ? groupsOf(user, group) : [],
+			address: connection?.clientAddress ?? "",
+			localAddress: connection?.serverAddress ?? "",
+			localPort: connection?.serverPort ?? 0,
+		},
+	);
+}
+
+function fits(pattern: string, path: string): boolean {
+	const expression = pattern
+		.replace(/[.+^${}()|[\]\\]/g, "\\$&")
+		.replaceAll("*", "[^/]*")
+		.replaceAll("?", "[^/]");
+	return new RegExp(`^${expression}$`).test(path);
+}
+
+/** Users whose keys are wanted: root and the login user, or all that have a home. */
+function wantedUsers(evidence: Evidence, context: LoginContext): User[] {
+	const passwd = evidence.file("/etc/passwd");
+	const users = passwd ? parsePasswd(passwd) : [];
+	if (!users.some((user) => user.uid === 0)) {
+		// A broken /etc/passwd does not unmake root.
+		users.unshift({ name: "root", uid: 0, gid: 0, home: "/root", shell: "" });
+	}
+	return users.filter(
+		({ name, uid }) => context.allUsers || uid === 0 || name === context.loginUser,
+	);
+}
+
+interface Paths {
+	readonly hostKeys: readonly string[];
+	readonly keysFiles: readonly { readonly user: User; readonly path: string }[];
+	readonly authorityFiles: readonly string[];
+}
+
+function pathsOf(evidence: Evidence, context: LoginContext): Paths {
+	const users = wantedUsers(evidence, context);
+	const root = users.find(({ uid }) => uid === 0);
+	const global = root ? configFor(evidence, root, context) : new Map();
+	const hostKeys = (global.get("hostkey") ?? []).flat();
+	const keysFiles: { user: User; path: string }[] = [];
+	const authorityFiles = new Set<string>();
+	for (const user of users) {
+		const config = configFor(evidence, user, context);
+		const templates = config.get("authorizedkeysfile")?.[0] ?? defaultKeysFiles;
+		for (const template of templates) {
+			if (template.toLowerCase() === "none") continue;
+			keysFiles.push({ user, path: expandUserPath(template, user) });
+		}
+		for (const path of config.get("trustedusercakeys")?.[0] ?? []) {
+			if (path.toLowerCase() !== "none") authorityFiles.add(path);
+		}
+	}
+	return {
+		hostKeys: hostKeys.length > 0 ? hostKeys : defaultHostKeys,
+		keysFiles,
+		authorityFiles: [...authorityFiles],
+	};
+}
+
+/** What the answers of the first round make worth asking: included files, keys, authorities. */
+export function sshSources(evidence: Evidence, context: LoginContext): SourceRequest[] {
+	const main = evidence.file(sshdConfig);
+	const nested = [sshdConfig, ...evidence.paths("read", usualIncludes)].flatMap((path) => {
+		const bytes = evidence.file(path);
+		return bytes ? includes(parseSshdConfig(path, bytes)) : [];
+	});
+	const { hostKeys, keysFiles, authorityFiles } = pathsOf(evidence, context);
+	const unique = (paths: readonly string[]): string[] => [...new Set(paths)];
+	const isUsual = (pattern: string): boolean => /^\/etc\/ssh\/sshd_config\.d\/[^/]*$/.test(pattern);
+	return [
+		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : []).map(reading),
+		...unique(hostKeys).flatMap((path) => [
+			{ kind: "stat" as const, argument: literal(path) },
+			reading(literal(`${path}.pub`)),
+		]),
+		...unique(keysFiles.map(({ path }) => path)).map((path) => reading(literal(path))),
+		...unique(authorityFiles).map((path) => reading(literal(path))),
+	];
+}
+
+const reading = (argument: string): SourceRequest => ({ kind: "read", argument });
+
+/** A path that stands for itself, whatever characters it has. */
+function literal(path: string): string {
+	return path.replace(/[*?\\]/g, "\\$&");
+}
+
+/** How people get in, from the evidence of both rounds. */
+export function sshFacts(evidence: Evidence, context: LoginContext): SshFacts {
+	const { hostKeys, keysFiles, authorityFiles } = pathsOf(evidence, context);
+	const [root] = wantedUsers(evidence, { ...context, allUsers: false });
+	const config = root ? configFor(evidence, root, context) : new Map();
+	const ports = (config.get("port") ?? [])
+		.flat()
+		.map(Number)
+		.filter((port: number) => Number.isInteger(port) && port > 0 && port < 65_536);
+	const keysCommand = config.get("authorizedkeyscommand")?.[0]?.[0];
+	const connection = parseConnection(context.sshConnection);
+	return {
+		ports: ports.length > 0 ? [...new Set<number>(ports)] : [22],
+		hostKeys: hostKeys.flatMap((path) => hostKeyFile(evidence, path)),
+		authorizedKeys: keysFiles.flatMap(({ user, path }) => authorizedKeysFile(evidence, user, path)),
+		userAuthorities: authorityFiles.flatMap((path) => {
+			const bytes = evidence.file(path);
+			return bytes ? parseAuthorizedKeys(bytes).keys.map(({ type, blob }) => ({ type, blob })) : [];
+		}),
+		...(keysCommand !== undefined && keysCommand.toLowerCase() !== "none" ? { keysCommand } : {}),
+		...(connection ? { connection } : {}),
+	};
+}
+
+function hostKeyFile(evidence: Evidence, path: string): HostKeyFile[] {
+	const stat = evidence.stat(path);
+	if (!stat) return [];
+	const [, type, blob] =
+		/^(\S+)\s+(\S+)/.exec(text(evidence.file(`${path}.pub`) ?? new Uint8Array())) ?? [];
+	const publicKey = type !== undefined && blob !== undefined ? { publicKey: { type, blob } } : {};
+	return [{ path, size: stat.size, mode: stat.mode, ...publicKey }];
+}
+
+function authorizedKeysFile(evidence: Evidence, user: User, path: string): AuthorizedKeysFile[] {
+	const bytes = evidence.file(path);
+	if (!bytes) return [];
+	const parsed: AuthorizedKeys = parseAuthorizedKeys(bytes);
+	return [{ user: user.name, path, ...parsed }];
+}
+
+/** SSH_CONNECTION: client address, client port, server address, server port (ssh(1), ENVIRONMENT). */
+export function parseConnection(value: string | undefined): SshFacts["connection"] {
+	const [clientAddress, clientPort, serverAddress, serverPort] = value?.trim().split(" ") ?? [];
+	if (clientAddress === undefined || serverAddress === undefined) return undefined;
+	if (!/^\d+$/.test(clientPort ?? "") || !/^\d+$/.test(serverPort ?? "")) return undefined;
+	return {
+		clientAddress,
+		clientPort: Number(clientPort),
+		serverAddress,
+		serverPort: Number(serverPort),
+	};
+}
