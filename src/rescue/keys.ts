@@ -1,0 +1,197 @@
+import { utf8 } from "../bytes/index.ts";
+import {
+	type AuthorizedKey,
+	keyOption,
+	parseAuthorizedKeys,
+} from "../kexec/facts/authorized-keys.ts";
+import type { Facts } from "../kexec/facts/facts.ts";
+import { type Check, note, ok, refusal, warning } from "./check.ts";
+
+/** How this very login was opened, as far as the rescue system has to open for it again. */
+export type LoginProof =
+	/** Type of the key and its blob in base64; `certified` where a certificate authority vouched for it. */
+	| {
+			readonly method: "publickey";
+			readonly type: string;
+			readonly blob: string;
+			readonly certified?: boolean;
+	  }
+	| { readonly method: "password" | "keyboard-interactive" | "none" | "other" };
+
+/** A key that was left out, and why. */
+export interface KeyLeftOut {
+	readonly user: string;
+	readonly path: string;
+	readonly lineNumber: number;
+	readonly comment: string;
+	readonly reason: string;
+}
+
+/** What will open the rescue system. */
+export interface KeyPlan {
+	/** Content of root's authorized_keys. */
+	readonly authorizedKeys: Uint8Array;
+	readonly count: number;
+	readonly leftOut: readonly KeyLeftOut[];
+	readonly checks: readonly Check[];
+}
+
+export interface KeyOptions {
+	readonly loginUser: string;
+	readonly proof: LoginProof;
+	/** Keys of every user, not only of root and the login user. */
+	readonly allUsers: boolean;
+	/** Content of further public key files, each with its name. */
+	readonly added: readonly { readonly name: string; readonly content: Uint8Array }[];
+}
+
+/**
+ * Chooses the keys. A line is taken over as it stands, options included. A key with a forced command is left out: its
+ * program does not exist in the rescue system, and without the command it would open more than it was given for.
+ */
+export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
+	const lines = new Map<string, AuthorizedKey>();
+	const leftOut: KeyLeftOut[] = [];
+	const rootUsers = new Set(facts.users.filter(({ uid }) => uid === 0).map(({ name }) => name));
+	rootUsers.add("root");
+	for (const file of facts.ssh.authorizedKeys) {
+		const wanted = options.allUsers || rootUsers.has(file.user) || file.user === options.loginUser;
+		if (!wanted) continue;
+		for (const key of file.keys) {
+			if (keyOption(key, "command") === undefined) lines.set(key.line, key);
+			else {
+				const { lineNumber, comment } = key;
+				const reason = "it has a forced command, whose program the rescue system lacks";
+				leftOut.push({ user: file.user, path: file.path, lineNumber, comment, reason });
+			}
+		}
+	}
+	const checks: Check[] = [];
+	for (const { name, content } of options.added) {
+		const { keys } = parseAuthorizedKeys(content);
+		if (keys.length === 0) {
+			checks.push(
+				refusal(
+					"login-keys",
+					`${name} holds no public key that OpenSSH takes`,
+					"Give the .pub file of a key pair with --key.",
+				),
+			);
+		}
+		for (const key of keys) lines.set(key.line, key);
+	}
+	const principals = [...new Set(["root", options.loginUser])].join(",");
+	for (const { type, blob } of facts.ssh.userAuthorities) {
+		// TrustedUserCAKeys as the equal lines of authorized_keys (sshd(8)), so that no further file is needed.
+		const line = `cert-authority,principals="${principals}" ${type} ${blob} TrustedUserCAKeys`;
+		for (const key of parseAuthorizedKeys(utf8(line)).keys) lines.set(key.line, key);
+	}
+	const keys = [...lines.values()];
+	checks.push(checkLogin(keys, leftOut, options, facts));
+	if (leftOut.length > 0) {
+		const named = leftOut.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
+		checks.push(note("login-keys", `left out for their forced commands: ${named}`));
+	}
+	const unusable = facts.ssh.authorizedKeys.flatMap((file) =>
+		file.unusable.map(({ lineNumber, reason }) => `${file.path}:${lineNumber} (${reason})`),
+	);
+	if (unusable.length > 0) {
+		checks.push(note("login-keys", `lines that are no keys: ${unusable.slice(0, 5).join(", ")}`));
+	}
+	if (facts.ssh.keysCommand !== undefined) {
+		checks.push(
+			note(
+				"login-keys",
+				`keys that ${facts.ssh.keysCommand} gives (AuthorizedKeysCommand) stay behind`,
+			),
+		);
+	}
+	return {
+		authorizedKeys: utf8(keys.map(({ line }) => `${line}\n`).join("")),
+		count: keys.length,
+		leftOut,
+		checks,
+	};
+}
+
+/** The login that was used has to work again, or the plan refuses. */
+function checkLogin(
+	keys: readonly AuthorizedKey[],
+	leftOut: readonly KeyLeftOut[],
+	{ proof, added, loginUser }: KeyOptions,
+	facts: Facts,
+): Check {
+	const remedy = "Name a public key that you hold with --key FILE.";
+	const counted = `${keys.length} ${keys.length === 1 ? "key opens" : "keys open"} the rescue system`;
+	if (proof.method !== "publickey") {
+		if (added.length > 0 && keys.length > 0) return ok("login-keys", counted);
+		return refusal(
+			"login-keys",
+			`this login was opened by ${proof.method}, which the rescue system does not take: it takes keys only`,
+			remedy,
+		);
+	}
+	if (proof.certified === true) {
+		if (keys.some((key) => keyOption(key, "cert-authority") !== undefined)) {
+			return ok("login-keys", `${counted}, certificates of the same authorities included`);
+		}
+		return refusal(
+			"login-keys",
+			"this login was opened by a certificate whose authority the rescue system would not know",
+			remedy,
+		);
+	}
+	const used = keys.find((key) => key.blob === proof.blob);
+	if (used) {
+		const expiry = keyOption(used, "expiry-time");
+		if (expiry !== undefined && expired(expiry, facts.time)) {
+			return refusal("login-keys", `the key of this login expires at ${expiry}`, remedy);
+		}
+		return ok("login-keys", `${counted}, that of this login among them`);
+	}
+	if (added.length > 0) {
+		return warning(
+			"login-keys",
+			`${counted}, but not that of this login; those named with --key are in`,
+		);
+	}
+	const forced = leftOut.length > 0 ? " without a forced command" : "";
+	const where = facts.ssh.keysCommand === undefined ? "" : " (AuthorizedKeysCommand may give it)";
+	return refusal(
+		"login-keys",
+		`the key of this login stands in no file of root's or ${loginUser}'s authorized keys${forced}${where}`,
+		remedy,
+	);
+}
+
+/** expiry-time is YYYYMMDD[Z] or YYYYMMDDHHMM[SS][Z] (sshd(8)), here read as UTC; a day of grace for time zones. */
+function expired(time: string, now: number): boolean {
+	const [, y, m, d, hh = "00", mm = "00"] =
+		/^(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:\d\d)?)?Z?$/.exec(time) ?? [];
+	if (y === undefined) return false;
+	return Date.parse(`${y}-${m}-${d}T${hh}:${mm}:00Z`) < now + 86_400_000;
+}
+
+/** Host keys are carried by reference; what is there decides how the operator will know the rescue system again. */
+export function checkHostKeys(facts: Facts, used: { type: string; blob: string }): Check {
+	const { hostKeys } = facts.ssh;
+	if (hostKeys.length === 0) {
+		return refusal(
+			"host-keys",
+			"no private host key of OpenSSH was found where its configuration says",
+			"With --new-host-keys the rescue system makes its own, and you will be asked to trust them.",
+		);
+	}
+	const same = hostKeys.find((key) => key.publicKey?.blob === used.blob);
+	const names = hostKeys.map((key) => key.path.slice(key.path.lastIndexOf("/") + 1)).join(", ");
+	if (same) return ok("host-keys", `${names}; that of this connection among them`);
+	const unknown = hostKeys.some((key) => key.publicKey === undefined);
+	if (unknown) {
+		return warning("host-keys", `${names}; their public halves cannot be read to compare`);
+	}
+	return refusal(
+		"host-keys",
+		`the key that this connection showed (${used.type}) is none of ${names}`,
+		"Another sshd answers here (a container's, a jump host's); run ekexec against the right one.",
+	);
+}
