@@ -173,8 +173,14 @@ function expired(time: string, now: number): boolean {
 }
 
 /** Host keys are carried by reference; what is there decides how the operator will know the rescue system again. */
-export function checkHostKeys(facts: Facts, used: { type: string; blob: string }): Check {
+export function checkHostKeys(
+	facts: Facts,
+	used: { readonly type: string; readonly blob: string },
+	makeNew: boolean,
+): Check {
 	const { hostKeys } = facts.ssh;
+	if (makeNew)
+		return warning("host-keys", "the rescue system makes its own; ssh will not know them");
 	if (hostKeys.length === 0) {
 		return refusal(
 			"host-keys",

@@ -1,3 +1,4 @@
+import type { SshConnection } from "../../network/index.ts";
 import type { AuthorizedKey, UnusableLine } from "./authorized-keys.ts";
 import type { Memory, Mount, Swap, User } from "./proc.ts";
 
@@ -104,12 +105,7 @@ export interface SshFacts {
 	/** A program gives keys (AuthorizedKeysCommand): its keys cannot be copied. */
 	readonly keysCommand?: string;
 	/** SSH_CONNECTION: addresses and ports of this very login. */
-	readonly connection?: {
-		readonly clientAddress: string;
-		readonly clientPort: number;
-		readonly serverAddress: string;
-		readonly serverPort: number;
-	};
+	readonly connection?: SshConnection;
 }
 
 /** Everything the plan is made from. Sizes in bytes, times in milliseconds since 1970. */

@@ -1,4 +1,5 @@
-import { text } from "../../bytes/index.ts";
+import { EkexecError, text } from "../../bytes/index.ts";
+import { parseSshConnection, type SshConnection } from "../../network/index.ts";
 import { type AuthorizedKeys, parseAuthorizedKeys } from "./authorized-keys.ts";
 import type { Evidence } from "./evidence.ts";
 import type { AuthorizedKeysFile, HostKeyFile, SshFacts } from "./facts.ts";
@@ -55,8 +56,8 @@ function configFor(evidence: Evidence, user: User, context: LoginContext): Confi
 		{
 			user: user.name,
 			groups: group ? groupsOf(user, group) : [],
-			address: connection?.clientAddress ?? "",
-			localAddress: connection?.serverAddress ?? "",
+			address: connection?.client ?? "",
+			localAddress: connection?.server ?? "",
 			localPort: connection?.serverPort ?? 0,
 		},
 	);
@@ -182,15 +183,12 @@ function authorizedKeysFile(evidence: Evidence, user: User, path: string): Autho
 	return [{ user: user.name, path, ...parsed }];
 }
 
-/** SSH_CONNECTION: client address, client port, server address, server port (ssh(1), ENVIRONMENT). */
-export function parseConnection(value: string | undefined): SshFacts["connection"] {
-	const [clientAddress, clientPort, serverAddress, serverPort] = value?.trim().split(" ") ?? [];
-	if (clientAddress === undefined || serverAddress === undefined) return undefined;
-	if (!/^\d+$/.test(clientPort ?? "") || !/^\d+$/.test(serverPort ?? "")) return undefined;
-	return {
-		clientAddress,
-		clientPort: Number(clientPort),
-		serverAddress,
-		serverPort: Number(serverPort),
-	};
+/** What cannot be read as SSH_CONNECTION is as good as none: the plan says so. */
+function parseConnection(value: string | undefined): SshConnection | undefined {
+	try {
+		return value === undefined ? undefined : parseSshConnection(value);
+	} catch (error) {
+		if (error instanceof EkexecError) return undefined;
+		throw error;
+	}
 }

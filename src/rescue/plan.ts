@@ -1,0 +1,121 @@
+import type { Facts } from "../kexec/facts/facts.ts";
+import { type Network, type Plan as NetworkPlan, planNetwork } from "../network/index.ts";
+import type { Check } from "./check.ts";
+import {
+	checkArchitecture,
+	checkClock,
+	checkEnvironment,
+	checkKexec,
+	checkLoaded,
+	checkRescueSystem,
+	checkRoot,
+	checkSignature,
+	checkUnreadable,
+	type ImageTraits,
+} from "./checks/machine.ts";
+import { checkDisks, checkNetwork, checkStaging } from "./checks/surroundings.ts";
+import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
+import { checkHostKeys, type KeyPlan, type LoginProof, planKeys } from "./keys.ts";
+import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
+
+/** What the plan needs to know of the image. Sizes in bytes. */
+export interface PlannedImage extends ImageTraits {
+	readonly commandLine: string;
+	/** The kernel's limit of a command line, without NUL. */
+	readonly commandLineLimit: number;
+	readonly sizes: LoadSizes;
+	readonly layers: readonly string[];
+}
+
+/** What the operator asked for, as far as it changes the plan. */
+export interface RescueOptions {
+	readonly allKeys: boolean;
+	readonly addedKeys: readonly { readonly name: string; readonly content: Uint8Array }[];
+	readonly newHostKeys: boolean;
+	/** Words for the rescue system's kernel command line. */
+	readonly commandLine: string;
+	/** Start a rescue system although one is running. */
+	readonly again: boolean;
+	/** Links to carry although they would be left out. */
+	readonly keepLinks: readonly string[];
+}
+
+/** What is known of the connection. */
+export interface LoginKnown {
+	readonly user: string;
+	readonly proof: LoginProof;
+	/** The host key that the server showed, blob in base64. */
+	readonly hostKey: { readonly type: string; readonly blob: string };
+}
+
+/** Everything that will happen, and every reason why it may not. A value: printed by `--dry-run`, given by `--json`. */
+export interface RescuePlan {
+	readonly checks: readonly Check[];
+	/** Whether any check refuses. */
+	readonly refused: boolean;
+	readonly image: PlannedImage;
+	readonly method: "kexec_file_load" | "kexec_load";
+	readonly commandLine: string;
+	readonly memory?: MemoryBudget;
+	readonly network: NetworkPlan;
+	readonly keys: KeyPlan;
+	/** Paths of the private host keys that are carried. */
+	readonly hostKeys: readonly string[];
+}
+
+/**
+ * Makes the plan. Pure: the same facts give the same plan, and nothing is touched.
+ * @param now the operator's clock, milliseconds since 1970
+ */
+export function planRescue(
+	facts: Facts,
+	network: Network,
+	image: PlannedImage,
+	login: LoginKnown,
+	options: RescueOptions,
+	now: number,
+): RescuePlan {
+	const { connection } = facts.ssh;
+	const networkPlan = planNetwork(network, {
+		...(connection ? { connection } : {}),
+		keep: options.keepLinks,
+	});
+	const keys = planKeys(facts, {
+		loginUser: login.user,
+		proof: login.proof,
+		allUsers: options.allKeys,
+		added: options.addedKeys,
+	});
+	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
+	const memory = budgetMemory(facts, image.sizes, method);
+	const commandLine = rescueCommandLine(image.commandLine, facts, options.commandLine);
+	const checks: Check[] = [
+		checkRescueSystem(facts, options.again),
+		checkArchitecture(facts, image),
+		checkEnvironment(facts),
+		checkRoot(facts),
+		checkKexec(facts),
+		checkSignature(facts, image),
+		checkLoaded(facts),
+		checkStaging(facts),
+		checkMemory(memory),
+		...checkNetwork(networkPlan),
+		...keys.checks,
+		checkHostKeys(facts, login.hostKey, options.newHostKeys),
+		...checkDisks(facts),
+		checkClock(facts, now),
+		checkCommandLine(commandLine, image.commandLineLimit),
+		checkUnreadable(facts),
+	];
+	return {
+		checks,
+		refused: checks.some(({ verdict }) => verdict === "refusal"),
+		image,
+		method,
+		commandLine,
+		...(memory ? { memory } : {}),
+		network: networkPlan,
+		keys,
+		hostKeys: options.newHostKeys ? [] : facts.ssh.hostKeys.map(({ path }) => path),
+	};
+}
