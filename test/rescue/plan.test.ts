@@ -1,0 +1,243 @@
+import { describe, expect, test } from "vitest";
+import { text } from "../../src/bytes/index.ts";
+import type { Facts } from "../../src/kexec/facts/facts.ts";
+import type { CheckId, Verdict } from "../../src/rescue/check.ts";
+import {
+	type LoginKnown,
+	type PlannedImage,
+	planRescue,
+	type RescueOptions,
+} from "../../src/rescue/plan.ts";
+import {
+	GiB,
+	healthyFacts,
+	hostBlob,
+	keyBlob,
+	keysOf,
+	MiB,
+	plainNetwork,
+} from "../support/facts.ts";
+
+const image: PlannedImage = {
+	name: "rescue",
+	architecture: "amd64",
+	signed: true,
+	commandLine: "quiet panic=60",
+	commandLineLimit: 2017,
+	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
+	layers: ["base", "modules"],
+};
+const login: LoginKnown = {
+	user: "root",
+	proof: { method: "publickey", type: "ssh-ed25519", blob: keyBlob },
+	hostKey: { type: "ssh-ed25519", blob: hostBlob },
+};
+const options: RescueOptions = {
+	allKeys: false,
+	addedKeys: [],
+	newHostKeys: false,
+	commandLine: "",
+	again: false,
+	keepLinks: [],
+};
+
+function plan(
+	facts: Partial<Facts> = {},
+	change: {
+		image?: Partial<PlannedImage>;
+		login?: Partial<LoginKnown>;
+		options?: Partial<RescueOptions>;
+	} = {},
+) {
+	const whole = healthyFacts(facts);
+	return planRescue(
+		whole,
+		plainNetwork,
+		{ ...image, ...change.image },
+		{ ...login, ...change.login },
+		{ ...options, ...change.options },
+		Date.UTC(2026, 0, 1),
+	);
+}
+
+function verdicts(made: ReturnType<typeof plan>, id: CheckId): Verdict[] {
+	return made.checks.filter((check) => check.id === id).map(({ verdict }) => verdict);
+}
+
+describe("a healthy host", () => {
+	test("is not refused, and nothing needs a warning", () => {
+		const made = plan();
+		expect(
+			made.checks.filter(({ verdict }) => verdict === "refusal" || verdict === "warning"),
+		).toEqual([]);
+		expect(made.refused).toBe(false);
+		expect(made.hostKeys).toEqual(["/etc/ssh/ssh_host_ed25519_key"]);
+		expect(text(made.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob} me\n`);
+	});
+
+	test("the same facts give the same plan", () => {
+		expect(plan()).toEqual(plan());
+	});
+
+	test("consoles are taken over, the preferred one last, with its speed", () => {
+		expect(plan().commandLine).toBe("quiet panic=60 console=tty0 console=ttyS0,115200n8");
+	});
+
+	test("words that tell how to treat the hardware come along, others stay", () => {
+		const made = plan(
+			{
+				commandLine: "root=/dev/sda1 nomodeset pcie_aspm=off splash nvme_core.io_timeout=9 init=/x",
+			},
+			{ options: { commandLine: 'quiet "a b"' } },
+		);
+		expect(made.commandLine).toBe(
+			'quiet panic=60 nomodeset pcie_aspm=off nvme_core.io_timeout=9 console=tty0 console=ttyS0 quiet "a b"',
+		);
+	});
+});
+
+const base = healthyFacts();
+const refusals: [string, CheckId, Partial<Facts>][] = [
+	["another architecture", "architecture", { architecture: "riscv64" }],
+	[
+		"a container",
+		"environment",
+		{ environment: { container: ["/.dockerenv exists"], xenPv: false } },
+	],
+	["a Xen PV guest", "environment", { environment: { container: [], xenPv: true } }],
+	["no root", "root", { user: { uid: 1000, name: "admin" } }],
+	["root without CAP_SYS_BOOT", "root", { capabilities: 0x1ff_ffbf_ffffn }],
+	["kexec_load_disabled", "kexec", { kexec: { ...base.kexec, disabled: true } }],
+	["no load left", "kexec", { kexec: { ...base.kexec, loadsLeft: 0 } }],
+	["no kexec", "kexec", { kexec: { ...base.kexec, fileLoad: "absent", load: "absent" } }],
+	[
+		"both calls refused",
+		"kexec",
+		{ kexec: { ...base.kexec, fileLoad: "refused", load: "refused" } },
+	],
+	[
+		"lockdown without kexec_file_load",
+		"kexec",
+		{
+			kexec: { ...base.kexec, fileLoad: "absent" },
+			security: { ...base.security, lockdown: "integrity" },
+		},
+	],
+	["a loaded kernel", "loaded", { kexec: { ...base.kexec, loaded: true } }],
+	["a rescue system", "rescue-system", { rescueNonce: "x".repeat(16) }],
+	["nowhere to put the helper", "staging", { places: [{ ...at("/tmp"), executable: false }] }],
+	["too little memory for the system", "memory", memory(256 * MiB, 250 * MiB)],
+	["too little memory to load", "memory", memory(2 * GiB, 64 * MiB)],
+	["no host keys", "host-keys", { ssh: { ...base.ssh, hostKeys: [] } }],
+	["the login's key nowhere", "login-keys", { ssh: { ...base.ssh, authorizedKeys: [] } }],
+	[
+		"the login's address on no interface",
+		"way-back",
+		{
+			ssh: {
+				...base.ssh,
+				connection: { client: "192.0.2.9", clientPort: 1, server: "198.51.100.7", serverPort: 22 },
+			},
+		},
+	],
+];
+
+function at(path: string) {
+	return { path, writable: true, executable: true, inMemory: false };
+}
+
+function memory(total: number, available: number): Partial<Facts> {
+	if (!base.memory) throw new Error("the healthy host has memory");
+	return { memory: { ...base.memory, total, available } };
+}
+
+describe("refusals", () => {
+	test.each(refusals)("%s", (_, id, facts) => {
+		const made = plan(facts);
+		expect(made.refused).toBe(true);
+		const refused = made.checks.filter(({ verdict }) => verdict === "refusal");
+		expect(refused.map((check) => check.id)).toEqual([id]);
+		expect(refused[0]?.remedy).toMatch(/\w{3}/);
+	});
+
+	test("a signature that is asked for and missing", () => {
+		const locked: Partial<Facts> = { security: { ...base.security, lockdown: "integrity" } };
+		expect(verdicts(plan(locked, { image: { signed: false } }), "signature")).toEqual(["refusal"]);
+		expect(verdicts(plan(locked), "signature")).toEqual(["warning"]);
+	});
+
+	test("a password login needs a key", () => {
+		const proof = { method: "password" } as const;
+		expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
+		const added = [{ name: "me.pub", content: new TextEncoder().encode(`ssh-ed25519 ${keyBlob}`) }];
+		expect(
+			verdicts(plan({}, { login: { proof }, options: { addedKeys: added } }), "login-keys"),
+		).toEqual(["ok"]);
+	});
+
+	test("another sshd than the one whose keys are there", () => {
+		const made = plan({}, { login: { hostKey: { type: "ssh-rsa", blob: "AAAAB3" } } });
+		expect(verdicts(made, "host-keys")).toEqual(["refusal"]);
+	});
+
+	test("a command line that is too long", () => {
+		const made = plan({}, { options: { commandLine: `x=${"y".repeat(2000)}` } });
+		expect(verdicts(made, "command-line")).toEqual(["refusal"]);
+	});
+});
+
+describe("keys", () => {
+	const other = keyBlob.replace("KzPl", "QQQQ");
+	const third = keyBlob.replace("KzPl", "RRRR");
+	const files = [
+		keysOf(
+			"root",
+			`from="192.0.2.0/24",no-pty ssh-ed25519 ${keyBlob} me\ncommand="backup" ssh-rsa ${other} b`,
+		),
+		keysOf("admin", `ssh-ed25519 ${third} admin`),
+	];
+	const ssh = { ...base.ssh, authorizedKeys: files };
+
+	test("options are kept, forced commands left out and told", () => {
+		const made = plan({ ssh });
+		expect(text(made.keys.authorizedKeys)).toBe(
+			`from="192.0.2.0/24",no-pty ssh-ed25519 ${keyBlob} me\n`,
+		);
+		expect(made.keys.leftOut).toMatchObject([{ user: "root", lineNumber: 2, comment: "b" }]);
+		expect(made.refused).toBe(false);
+	});
+
+	test("other users' keys only when asked for, or when they logged in", () => {
+		expect(plan({ ssh }, { options: { allKeys: true } }).keys.count).toBe(2);
+		expect(plan({ ssh }, { login: { user: "admin" } }).keys.count).toBe(2);
+	});
+
+	test("a login key whose only line has a forced command is a refusal", () => {
+		const proof = { method: "publickey", type: "ssh-rsa", blob: other } as const;
+		expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toContain("refusal");
+	});
+
+	test("a key that is about to expire is a refusal", () => {
+		const expiring = keysOf("root", `expiry-time="20260101" ssh-ed25519 ${keyBlob}`);
+		const made = plan({ ssh: { ...base.ssh, authorizedKeys: [expiring] } });
+		expect(verdicts(made, "login-keys")).toEqual(["refusal"]);
+	});
+
+	test("a certificate login works where its authority comes along", () => {
+		const proof = {
+			method: "publickey",
+			type: "ssh-ed25519",
+			blob: third,
+			certified: true,
+		} as const;
+		expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
+		const made = plan(
+			{ ssh: { ...base.ssh, userAuthorities: [{ type: "ssh-ed25519", blob: other }] } },
+			{ login: { proof, user: "admin" } },
+		);
+		expect(verdicts(made, "login-keys")).toEqual(["ok"]);
+		expect(text(made.keys.authorizedKeys)).toContain(
+			`cert-authority,principals="root,admin" ssh-ed25519 ${other}`,
+		);
+	});
+});
