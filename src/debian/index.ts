@@ -1,18 +1,10 @@
-// The way from a mirror to files:
-//
-//   const repository = await openRepository({ suite: "trixie", arch: "amd64", mirror?, cache?, clock?, signal?, report? });
-//   const solution   = solve(repository.index, ["systemd", "openssh-server"], { exclude: ["perl*", "debconf"] });
-//                      // → { packages: Package[] (sorted by name), waived: [...], roots, exclude }
-//   const lock       = makeLock(repository, solution);  writeLock(lock) → string;  readLock(text) → Lock
-//   const fetched    = await fetchPackages(solution.packages | lock.packages, { archives, cache?, signal?, report? });
-//                      // → [{ package, file /* path in the cache, digest checked */, cached }]
-//   for await (const entry of readDeb(file, { drop: defaultDrops })) …   // entry: DebEntry
-//   const control    = await readControl(file);          // Map of the control file's fields
-//   checkLibraries(files) → LibraryReport                // DT_NEEDED and interpreter of every ELF file
-//   const unpacked   = await unpackPackages(["qemu-system-x86"], { suite, … });   unpacked.run("qemu-system-x86_64") → argv
-
+// From a mirror to files: openRepository → solve → fetchPackages → readDeb. With a lock: readLock → fetchPackages → readDeb.
+export { cacheFolder } from "./cache.ts";
+export { parseStanza, parseStanzas, type Stanza } from "./control.ts";
+export { type ReadDebOptions, readControl, readDeb } from "./deb.ts";
 export type { DebEntry } from "./entry.ts";
-export { type DebianCode, debianError } from "./error.ts";
+export type { DebianCode } from "./error.ts";
+export { type Lock, type LockedRelease, readLock, writeLock } from "./lock.ts";
 export type {
 	Architecture,
 	Clause,
@@ -23,3 +15,15 @@ export type {
 	Provided,
 	Relation,
 } from "./package.ts";
+export { defaultDrops, dropRule } from "./paths.ts";
+export {
+	type FetchedPackage,
+	fetchPackages,
+	openRepository,
+	type Progress,
+	type Repository,
+	type RepositoryOptions,
+} from "./repository.ts";
+export { type Solution, type SolveOptions, solve } from "./solve.ts";
+export { findMirror, type Mirror, type MirrorOptions } from "./sources.ts";
+export { compareVersions, parseVersion, satisfies, type Version } from "./version.ts";

@@ -1,0 +1,116 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+/**
+ * The folder in which ekexec keeps what it can get again: `EKEXEC_CACHE`, else `ekexec` in the cache folder
+ * of the XDG base directory specification, on macOS in ~/Library/Caches.
+ */
+export function cacheFolder(
+	env: Readonly<Record<string, string | undefined>> = process.env,
+	platform: string = process.platform,
+	home: string = homedir(),
+): string {
+	if (env.EKEXEC_CACHE) return env.EKEXEC_CACHE;
+	// A relative XDG_CACHE_HOME is to be ignored, says the specification.
+	if (env.XDG_CACHE_HOME?.startsWith("/")) return join(env.XDG_CACHE_HOME, "ekexec");
+	return platform === "darwin"
+		? join(home, "Library", "Caches", "ekexec")
+		: join(home, ".cache", "ekexec");
+}
+
+/** Files known by their SHA-256, in `folder`/sha256. Many processes may use it at once. */
+export interface BlobStore {
+	readonly folder: string;
+	/** Where a blob is, or will be. */
+	path(sha256: string): string;
+	/** Whether the blob is there, whole and right: it is read and hashed. */
+	has(sha256: string, size: number): Promise<boolean>;
+	/** A file of one's own to collect the blob in; holds what an earlier, broken attempt left. */
+	claim(sha256: string): Promise<string>;
+	/** Puts a claimed file, now complete, in its place. */
+	keep(claimed: string, sha256: string): Promise<void>;
+	/** Leaves a claimed file for the next attempt, or removes it if its bytes are no good. */
+	leave(claimed: string, sha256: string, good: boolean): Promise<void>;
+}
+
+export function blobStore(folder: string): BlobStore {
+	const partial = join(folder, "partial");
+	const path = (sha256: string) => join(folder, "sha256", sha256.slice(0, 2), sha256);
+	const free = (sha256: string) => join(partial, `${sha256}.free`);
+	return {
+		folder,
+		path,
+		async has(sha256, size) {
+			const found = await stat(path(sha256)).catch(() => undefined);
+			return found?.size === size && (await digestOf(path(sha256))) === sha256;
+		},
+		async claim(sha256) {
+			await mkdir(partial, { recursive: true });
+			const own = join(partial, `${sha256}.${process.pid}.${randomBytes(4).toString("hex")}`);
+			const left = (await readdir(partial)).filter((name) => name.startsWith(`${sha256}.`));
+			for (const name of left.filter(isAbandoned)) {
+				// Of two processes that want the same remainder, rename lets one win.
+				if (await renamed(join(partial, name), own)) return own;
+			}
+			await writeFile(own, "");
+			return own;
+		},
+		async keep(claimed, sha256) {
+			await mkdir(dirname(path(sha256)), { recursive: true });
+			await rename(claimed, path(sha256));
+		},
+		async leave(claimed, sha256, good) {
+			if (!good || !(await renamed(claimed, free(sha256)))) await rm(claimed, { force: true });
+		},
+	};
+}
+
+/** Writes a file so that others see all of it or nothing. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+	await mkdir(dirname(path), { recursive: true });
+	const own = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+	try {
+		await writeFile(own, content);
+		await rename(own, path);
+	} finally {
+		await rm(own, { force: true });
+	}
+}
+
+/** The file's bytes, or undefined where there is none. */
+export async function readIfThere(path: string): Promise<Buffer<ArrayBuffer> | undefined> {
+	return readFile(path).catch((error: NodeJS.ErrnoException) => {
+		if (error.code === "ENOENT") return undefined;
+		throw error;
+	});
+}
+
+export async function digestOf(path: string): Promise<string> {
+	const hash = createHash("sha256");
+	await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+	return hash.digest("hex");
+}
+
+/** A remainder is free, or its process is gone. A process of another machine on the same folder looks gone, too: */
+/** the digest then tells of the mix, and the download starts over. */
+function isAbandoned(name: string): boolean {
+	const [, owner = ""] = name.split(".");
+	if (owner === "free") return true;
+	try {
+		process.kill(Number(owner), 0);
+		return false;
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "ESRCH";
+	}
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+	return rename(from, to).then(
+		() => true,
+		() => false,
+	);
+}
