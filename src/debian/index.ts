@@ -2,8 +2,15 @@
 export { cacheFolder } from "./cache.ts";
 export { parseStanza, parseStanzas, type Stanza } from "./control.ts";
 export { type ReadDebOptions, readControl, readDeb } from "./deb.ts";
+export { type Dlopen, type Elf, readElf } from "./elf.ts";
 export type { DebEntry } from "./entry.ts";
 export type { DebianCode } from "./error.ts";
+export {
+	type LibraryCheck,
+	libraryCheck,
+	type MissingLibrary,
+	type TreeEntry,
+} from "./libraries.ts";
 export { type Lock, type LockedRelease, readLock, writeLock } from "./lock.ts";
 export type {
 	Architecture,
@@ -26,4 +33,5 @@ export {
 } from "./repository.ts";
 export { type Solution, type SolveOptions, solve } from "./solve.ts";
 export { findMirror, type Mirror, type MirrorOptions } from "./sources.ts";
+export { type UnpackedPackages, type UnpackOptions, unpackPackages } from "./unpacked.ts";
 export { compareVersions, parseVersion, satisfies, type Version } from "./version.ts";

@@ -49,18 +49,24 @@ export function badPath(path: string, where: string, expected: string): Error {
 }
 
 /**
- * Watches over the entries of one tree: nothing may be put below a link, or a link that came first would decide where
- * it lands. `dpkg` follows such links; packages of Debian do not need it once /usr is merged.
+ * Watches over the entries of one tree: nothing may be below a link, whichever comes first, or the link would decide
+ * where it lands. `dpkg` follows such links; packages of Debian do not need it once /usr is merged.
  */
 export class TreeGuard {
 	readonly #links = new Set<string>();
+	readonly #parents = new Set<string>();
 
 	/** Notes an entry, or throws `DEBIAN_PATH`. */
 	enter(path: string, isLink: boolean, where: string): void {
 		for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1)) {
-			if (this.#links.has(path.slice(0, slash))) {
-				throw badPath(path, where, `no file below the link ${showPath(path.slice(0, slash))}`);
+			const parent = path.slice(0, slash);
+			if (this.#links.has(parent)) {
+				throw badPath(path, where, `no file below the link ${showPath(parent)}`);
 			}
+			this.#parents.add(parent);
+		}
+		if (isLink && this.#parents.has(path)) {
+			throw badPath(path, where, "no link in place of a folder that has files");
 		}
 		if (isLink) this.#links.add(path);
 		else this.#links.delete(path);
