@@ -1,11 +1,10 @@
-import { EkexecError } from "../bytes/index.ts";
-import { byteSource, type Chunks, type CodecName, codec } from "../compress/index.ts";
+import { type Chunks, type CodecName, decompress as unpack } from "../compress/index.ts";
 import { debianError } from "./error.ts";
 
 /** Compressions of packages and lists. */
 export type Compression = CodecName;
 
-/** The content of one compressed stream of which nothing may be left over; `DEBIAN_SIZE` above `max` bytes. */
+/** The content of a compressed file, told by its magic; `none` is passed through. `DEBIAN_SIZE` above `max` bytes. */
 export async function* decompress(
 	chunks: Chunks,
 	compression: Compression,
@@ -13,28 +12,23 @@ export async function* decompress(
 	where: string,
 	signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-	const limit = signal ? { signal } : {};
-	const source = byteSource(chunks, { where, ...limit });
 	let size = 0;
-	try {
-		for await (const chunk of codec(compression).decode(source, { maxOutput: max, ...limit })) {
-			size += chunk.length;
-			if (size > max) {
-				throw debianError("check", "DEBIAN_SIZE", "unpacks to more than it should", {
-					where,
-					expected: `at most ${max} bytes`,
-				});
-			}
-			yield chunk;
+	// One more than allowed is let through, so that the limit of this room speaks, with its own code.
+	const limits = { maxOutput: max + 1, where, ...(signal ? { signal } : {}) };
+	for await (const chunk of compression === "none" ? chunks : unpack(chunks, limits)) {
+		signal?.throwIfAborted();
+		size += chunk.length;
+		if (size > max) {
+			throw debianError("check", "DEBIAN_SIZE", "unpacks to more than it should", {
+				where,
+				expected: `at most ${max} bytes`,
+			});
 		}
-	} catch (error) {
-		throw error instanceof EkexecError ? error.with({ where }) : error;
-	} finally {
-		await source.close();
+		yield chunk;
 	}
 }
 
-/** The same for a stream whose size is known: all of it in one array. */
+/** The same for a file whose size is known: all of it in one array. */
 export async function decompressAll(
 	packed: Uint8Array,
 	compression: Compression,

@@ -108,13 +108,18 @@ export interface Dlopen {
 	readonly sonames: readonly string[];
 }
 
+/** EM_386, EM_ARM, EM_X86_64, EM_AARCH64 */
+const machines: ReadonlySet<number> = new Set([3, 40, 62, 183]);
 /** Program headers of a real file number a dozen; the format would allow 65,535. */
 const programsMax = 1024;
 /** The dynamic section of the largest programs has some 100 entries, most of them DT_NEEDED. */
 const dynamicMax = 4096;
 const stringMax = 4096;
 
-/** Reads the headers of an ELF file. Undefined: it is none. Throws `DEBIAN_ELF` for one that contradicts itself. */
+/**
+ * Reads the headers of an ELF file; of one for another machine than x86 and ARM only the first. Undefined: it is none. Throws `DEBIAN_ELF` for
+ * one that contradicts itself.
+ */
 export function readElf(bytes: Uint8Array, where?: string): Elf | undefined {
 	if (bytes.length < EI_NIDENT || text(bytes.subarray(0, 4)) !== "\x7fELF") return undefined;
 	try {
@@ -146,7 +151,9 @@ function parse(bytes: Uint8Array, where: string | undefined): Elf {
 	const cursor = new Cursor(bytes, { endian, ...(where === undefined ? {} : { where }) });
 	cursor.seek(EI_NIDENT);
 	const head = (bits === 64 ? header64 : header32).read(cursor);
-	const segments = readSegments(cursor, bits, toNumber(head.e_phoff), head);
+	// Firmware of other machines lies about in packages, with addresses of its own kind: its headers are enough.
+	const foreign = !machines.has(head.e_machine);
+	const segments = foreign ? [] : readSegments(cursor, bits, toNumber(head.e_phoff), head);
 	const slice = (offset: number, size: number, field: string) => {
 		cursor.seek(offset, field);
 		return cursor.take(size, field);

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { access, link, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, arch as machineArch } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
 import { cacheFolder } from "./cache.ts";
 import { readDeb } from "./deb.ts";
 import { inParallel } from "./download.ts";
@@ -171,12 +170,8 @@ function inside(path: string, target: string, where: string): string {
 }
 
 function runpathsOf(entry: DebEntry & { type: "file" }, path: string): string[] {
-	try {
-		return (readElf(entry.content)?.runpath ?? []).filter((folder) => folder.startsWith("/"));
-	} catch (error) {
-		if (error instanceof EkexecError) throw error.with({ where: showPath(path) });
-		throw error;
-	}
+	const elf = readElf(entry.content, showPath(path));
+	return (elf?.runpath ?? []).filter((folder) => folder.startsWith("/"));
 }
 
 async function words(
