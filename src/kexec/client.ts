@@ -1,0 +1,387 @@
+// The operator's end of the conversation with the helper.
+import { concat, EkexecError, toHex } from "../bytes/index.ts";
+import { Connection, fault, type StepOptions } from "./connection.ts";
+import {
+	type Answer,
+	decodeEnd,
+	decodeEvent,
+	decodeHello,
+	decodeItem,
+	type ErrorEvent,
+	type Event,
+	encodeFrame,
+	encodeSource,
+	type Frame,
+	frameType,
+	type Hello,
+	type HelperCode,
+	type Item,
+	type LoadMethod,
+	maxFrame,
+	type Source,
+} from "./contract.ts";
+import { explain } from "./explain.ts";
+import { encodeGo, type GoOptions } from "./go.ts";
+import { encodeLoadFile, encodeSegments, type LoadFile, type LoadSegments } from "./load.ts";
+import { encodePart, type StagedFile, type StagedPart } from "./staging.ts";
+import type { HelperStream } from "./stream.ts";
+
+/** Where staging stands, told while it goes on. */
+export interface StageProgress {
+	/** Number of the part that is being sent. */
+	readonly part: number;
+	/** Bytes sent so far over all parts, those of an earlier connection included. */
+	readonly sent: number;
+	/** Bytes that will have been sent in the end; splices are none. */
+	readonly total: number;
+}
+
+export interface StageOptions extends StepOptions {
+	readonly progress?: (progress: StageProgress) => void;
+	/** What an earlier connection left, as {@link HelperClient.resumed} told it. */
+	readonly resume?: Resumed;
+}
+
+/** What a keeper still holds. */
+export interface Resumed {
+	/** Bytes received by part number. */
+	readonly parts: ReadonlyMap<number, { readonly received: number; readonly whole: boolean }>;
+	readonly sealed: boolean;
+	readonly loaded: boolean;
+}
+
+/** Defaults of the deadlines, in milliseconds. */
+const defaults = {
+	/** A slow login shell, sudo, a loaded machine. */
+	greeting: 30_000,
+	/** All sources together; each has its own, shorter one on the target. */
+	probe: 180_000,
+	/** Without any sign from the helper while bytes are sent. */
+	stage: 120_000,
+	/** Copying and checking signatures of a large initrd on a small machine. */
+	load: 180_000,
+	step: 30_000,
+} as const;
+
+/**
+ * One conversation with a helper. Steps run one after another. Any error ends the conversation:
+ * the helper then unloads, drops what was staged and leaves, unless it was told to keep it.
+ */
+export class HelperClient {
+	readonly hello: Hello;
+	/** What the login shell printed before the helper's first word. */
+	readonly noise: string;
+	readonly #stream: HelperStream;
+	readonly #connection: Connection;
+
+	private constructor(stream: HelperStream, connection: Connection, hello: Hello) {
+		this.#stream = stream;
+		this.#connection = connection;
+		this.hello = hello;
+		this.noise = connection.reader.noise;
+	}
+
+	/** Waits for the helper's greeting. Throws `HELPER_SILENT`, `HELPER_VERSION`, `HELPER_ENDED`, `HELPER_TIMEOUT`. */
+	static async open(
+		stream: HelperStream,
+		options: StepOptions & { readonly token?: string } = {},
+	): Promise<HelperClient> {
+		const connection = new Connection(stream);
+		if (options.token !== undefined) {
+			await connection.send(encodeFrame(frameType.token, 0, parseToken(options.token)));
+		}
+		const frame = await connection.wait(
+			"greeting",
+			{ timeout: defaults.greeting, ...options },
+			(candidate) => (candidate.type === frameType.hello ? candidate : undefined),
+		);
+		return new HelperClient(stream, connection, decodeHello(frame.payload));
+	}
+
+	/** After `open` with a token: what the keeper still holds. */
+	async resumed(options: StepOptions = {}): Promise<Resumed> {
+		const parts = new Map<number, { received: number; whole: boolean }>();
+		return await this.#event("resume", options, defaults.step, (event) => {
+			if (event.event === "state")
+				parts.set(event.part, { received: event.received, whole: event.whole });
+			return event.event === "resumed"
+				? { parts, sealed: event.sealed, loaded: event.loaded }
+				: undefined;
+		});
+	}
+
+	/** Reads all sources on the target, in one round trip. Answers come in the order of the sources. */
+	async probe(sources: readonly Source[], options: StepOptions = {}): Promise<Answer[]> {
+		const answers: {
+			source: Source;
+			items: Item[];
+			parts: Uint8Array[];
+			head?: Omit<Item, "bytes">;
+			end?: ReturnType<typeof decodeEnd>;
+		}[] = sources.map((from) => ({ source: from, items: [], parts: [] }));
+		const close = (answer: (typeof answers)[number]) => {
+			if (answer.head !== undefined)
+				answer.items.push({ ...answer.head, bytes: concat(answer.parts) });
+			delete answer.head;
+			answer.parts = [];
+		};
+		const request = sources.map((from, tag) =>
+			encodeFrame(frameType.source, tag, encodeSource(from)),
+		);
+		const done = this.#connection.wait(
+			"probe",
+			{ timeout: defaults.probe, ...options },
+			(frame) => {
+				const answer = answers[frame.tag];
+				if (frame.type === frameType.event) {
+					const event = decodeEvent(frame.payload);
+					if (event.event === "error") throw complaint(event);
+					return event.event === "probed" ? true : undefined;
+				}
+				if (answer === undefined) throw unexpected(frame);
+				if (frame.type === frameType.item) {
+					close(answer);
+					answer.head = decodeItem(frame.payload);
+				} else if (frame.type === frameType.bytes && answer.head !== undefined) {
+					answer.parts.push(frame.payload);
+				} else if (frame.type === frameType.end) {
+					close(answer);
+					answer.end = decodeEnd(frame.payload);
+				} else {
+					throw unexpected(frame);
+				}
+				return undefined;
+			},
+		);
+		await this.#connection.during(done, concat([...request, encodeFrame(frameType.probe)]));
+		return answers.map(({ source, items, end }) => {
+			if (end === undefined)
+				throw fault("HELPER_FRAMES", "the helper left a source without an answer");
+			return { source, items, ...end };
+		});
+	}
+
+	/** From now on the helper waits `seconds` for another connection where this one is lost. Answers the token for it. */
+	async keep(seconds: number, options: StepOptions = {}): Promise<string> {
+		const payload = new Uint8Array(4);
+		new DataView(payload.buffer).setUint32(0, seconds, true);
+		return await this.#ask(
+			encodeFrame(frameType.keep, 0, payload),
+			"keep",
+			options,
+			defaults.step,
+			(event) => (event.event === "keeping" ? event.token : undefined),
+		);
+	}
+
+	/**
+	 * Brings files into the target's memory. Parts are numbered over all
+	 * files in their order. Throws `HELPER_DIGEST`, `HELPER_SPLICE`, `HELPER_SYSTEM` (no memory, for example).
+	 */
+	async stage(files: readonly StagedFile[], options: StageOptions = {}): Promise<void> {
+		const parts = files.flatMap((file) => file.parts.map((part) => ({ file, part })));
+		const total = parts.reduce((sum, { part }) => sum + ("splice" in part ? 0 : part.size), 0);
+		const missing = new Set(parts.keys());
+		for (const [number, { whole }] of options.resume?.parts ?? [])
+			if (whole) missing.delete(number);
+		const held = options.resume !== undefined;
+		let unopened = held ? 0 : files.length;
+		if (unopened === 0 && missing.size === 0) return;
+		const timeout = { timeout: defaults.stage, ...options };
+		const done = this.#connection.wait("stage", timeout, (frame) => {
+			if (frame.type !== frameType.event) throw unexpected(frame);
+			const event = decodeEvent(frame.payload);
+			if (event.event === "error") throw complaint(event);
+			if (event.event === "file") unopened -= 1;
+			else if (event.event === "part") missing.delete(event.part);
+			else throw unexpected(frame);
+			return unopened === 0 && missing.size === 0 ? true : undefined;
+		});
+		// The send loop stops as soon as the helper complains: the rest would only be thrown away.
+		let failed = false;
+		done.catch(() => {
+			failed = true;
+		});
+		const send = async (bytes: Uint8Array): Promise<boolean> => {
+			if (failed) return false;
+			await this.#connection.sendOr(done, bytes);
+			this.#connection.touch();
+			return !failed;
+		};
+		if (!held) {
+			for (const file of files) {
+				const size = new Uint8Array(8);
+				new DataView(size.buffer).setBigUint64(0, BigInt(file.size), true);
+				await send(encodeFrame(frameType.file, file.file, size));
+			}
+		}
+		let sent = 0;
+		for (const [number, { file, part }] of parts.entries()) {
+			const before = options.resume?.parts.get(number);
+			if (before === undefined)
+				await send(encodeFrame(frameType.part, number, encodePart(file.file, part)));
+			if ("splice" in part) continue;
+			const from = before?.whole === true ? part.size : (before?.received ?? 0);
+			sent += from;
+			if (from === part.size) continue;
+			for await (const chunk of contentOf(part, from)) {
+				for (let at = 0; at < chunk.length; at += maxFrame) {
+					const piece = chunk.subarray(at, at + maxFrame);
+					if (!(await send(encodeFrame(frameType.data, number, piece)))) break;
+					sent += piece.length;
+					options.progress?.({ part: number, sent, total });
+				}
+				if (failed) break;
+			}
+			if (failed) break;
+		}
+		await done;
+	}
+
+	/** Makes what was staged unchangeable; only then can it be loaded. */
+	async seal(options: StepOptions = {}): Promise<void> {
+		await this.#ask(encodeFrame(frameType.seal), "seal", options, defaults.step, (event) =>
+			event.event === "sealed" ? true : undefined,
+		);
+	}
+
+	/** kexec_file_load of file 0 and, unless told otherwise, of file 1 as initrd. Throws `HELPER_LOAD` with the reason. */
+	async loadFile(load: LoadFile, options: StepOptions = {}): Promise<Loaded> {
+		return await this.#load(encodeFrame(frameType.loadFile, 0, encodeLoadFile(load)), options);
+	}
+
+	/** kexec_load of segments made by `planX86` or `planArm64`. Throws `HELPER_LOAD` with the reason. */
+	async loadSegments(load: LoadSegments, options: StepOptions = {}): Promise<Loaded> {
+		return await this.#load(encodeFrame(frameType.loadSegments, 0, encodeSegments(load)), options);
+	}
+
+	/** Loads the kernel alone and unloads it: whether the target takes its signature is known before the initrd is sent. */
+	async tryKernel(commandLine: string, options: StepOptions = {}): Promise<void> {
+		await this.loadFile({ commandLine, initrd: false }, options);
+		await this.unload(options);
+	}
+
+	/** Unloads what this conversation loaded. Answers `/sys/kernel/kexec_loaded`, or a negative errno. */
+	async unload(options: StepOptions = {}): Promise<number> {
+		return await this.#ask(
+			encodeFrame(frameType.unload),
+			"unload",
+			options,
+			defaults.step,
+			(event) => (event.event === "unloaded" ? event.kexec_loaded : undefined),
+		);
+	}
+
+	/** Ends the conversation: unloads, drops what was staged. Answers `/sys/kernel/kexec_loaded`, or a negative errno. */
+	async abort(options: StepOptions = {}): Promise<number> {
+		const loaded = await this.#ask(
+			encodeFrame(frameType.abort),
+			"abort",
+			options,
+			defaults.step,
+			(event) => (event.event === "aborted" ? event.kexec_loaded : undefined),
+		);
+		this.close();
+		return loaded;
+	}
+
+	/**
+	 * Jumps. Resolves when the helper has answered that it goes; from then on nothing can stop it.
+	 * What remains is to reconnect.
+	 */
+	async go(options: GoOptions & StepOptions = {}): Promise<void> {
+		await this.#ask(
+			encodeFrame(frameType.go, 0, encodeGo(options)),
+			"go",
+			options,
+			defaults.step,
+			(event) => (event.event === "going" ? true : undefined),
+		);
+		await this.#connection.send(encodeFrame(frameType.received)).catch(() => {});
+		this.close();
+	}
+
+	/** Ends the input. Before `go` this means: abort (or keep, where that was asked for). */
+	close(): void {
+		this.#connection.close();
+	}
+
+	/** Cuts the connection without a word, as a broken network would. */
+	destroy(): void {
+		this.#connection.close();
+		this.#stream.destroy();
+	}
+
+	async #load(request: Uint8Array, options: StepOptions): Promise<Loaded> {
+		return await this.#ask(request, "load", options, defaults.load, (event) =>
+			event.event === "loaded"
+				? { method: event.method, kexecLoaded: event.kexec_loaded }
+				: undefined,
+		);
+	}
+
+	async #ask<T>(
+		request: Uint8Array,
+		step: string,
+		options: StepOptions,
+		timeout: number,
+		take: (event: Event) => T | undefined,
+	): Promise<T> {
+		const answer = this.#event(step, options, timeout, take);
+		await this.#connection.during(answer, request);
+		return await answer;
+	}
+
+	#event<T>(
+		step: string,
+		options: StepOptions,
+		timeout: number,
+		take: (event: Event) => T | undefined,
+	): Promise<T> {
+		return this.#connection.wait(step, { timeout, ...options }, (frame) => {
+			if (frame.type !== frameType.event) throw unexpected(frame);
+			const event = decodeEvent(frame.payload);
+			if (event.event === "error") throw complaint(event);
+			return take(event);
+		});
+	}
+}
+
+/** What a load left. */
+export interface Loaded {
+	readonly method: LoadMethod;
+	/** `/sys/kernel/kexec_loaded` after it: 1, or a negative errno where it cannot be read. */
+	readonly kexecLoaded: number;
+}
+
+async function* contentOf(part: StagedPart, from: number): AsyncGenerator<Uint8Array> {
+	if ("bytes" in part) yield part.bytes.subarray(from);
+	else if ("open" in part) yield* part.open(from);
+}
+
+function parseToken(token: string): Uint8Array {
+	const digits = /^[0-9a-f]{64}$/.test(token) ? (token.match(/../g) ?? []) : [];
+	if (digits.length !== 32) {
+		throw new EkexecError<HelperCode>(
+			"usage",
+			"HELPER_NOT_KEPT",
+			"this is no token of a kept staging",
+			{
+				expected: "64 hex digits",
+			},
+		);
+	}
+	return Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16));
+}
+
+function unexpected(frame: Frame): EkexecError<HelperCode> {
+	return fault(
+		"HELPER_FRAMES",
+		"the helper said something out of turn",
+		`frame of type ${frame.type}, tag ${frame.tag}: ${toHex(frame.payload.subarray(0, 32))}`,
+	);
+}
+
+function complaint(event: ErrorEvent): EkexecError<HelperCode> {
+	return explain(event);
+}
