@@ -31,7 +31,16 @@ export {
 } from "./model.ts";
 export type { Rename } from "./names.ts";
 export { type Plan, type PlanOptions, planNetwork } from "./plan.ts";
-export { type ConfigFile, renderResolvConf, renderSystemd } from "./systemd/units.ts";
+export {
+	type DumpName,
+	dumpNames,
+	networkFileCap,
+	networkFiles,
+	networkSymlinks,
+	type RawNetwork,
+} from "./raw.ts";
+export { snapshot } from "./snapshot.ts";
+export { renderResolvConf, renderUnits, type UnitFile } from "./systemd/units.ts";
 export {
 	findWayBack,
 	parseSshConnection,

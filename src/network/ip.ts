@@ -1,4 +1,5 @@
 import { EkexecError } from "../bytes/index.ts";
+import { parseIp as parseWire, showIp as showWire } from "../netlink/index.ts";
 import type { NetworkCode } from "./error.ts";
 import type { Family } from "./model.ts";
 
@@ -7,61 +8,18 @@ export type IpBytes = Uint8Array;
 
 /** Bytes of an address in any usual spelling (no zone), or undefined. IPv4 with exactly four decimal parts. */
 export function parseIp(text: string): IpBytes | undefined {
-	return text.includes(":") ? parse6(text) : parse4(text);
-}
-
-function parse4(text: string): IpBytes | undefined {
-	const parts = text.split(".");
-	if (parts.length !== 4 || parts.some((part) => !/^(0|[1-9]\d{0,2})$/.test(part)))
+	// Most words that are tried are addresses; the rest need no exception made and caught.
+	if (!/^[\da-fA-F:.]{2,45}$/.test(text)) return undefined;
+	try {
+		return parseWire(text);
+	} catch {
 		return undefined;
-	const bytes = parts.map(Number);
-	return bytes.some((byte) => byte > 255) ? undefined : Uint8Array.from(bytes);
-}
-
-function parse6(text: string): IpBytes | undefined {
-	const tail = /^(.*:)([^:]*\.[^:]*)$/.exec(text);
-	if (tail) {
-		const v4 = parse4(tail[2] ?? "");
-		if (v4 === undefined) return undefined;
-		const words = [0, 2].map((i) => ((v4[i] ?? 0) * 256 + (v4[i + 1] ?? 0)).toString(16));
-		return parse6(`${tail[1]}${words.join(":")}`);
 	}
-	const halves = text.split("::");
-	if (halves.length > 2) return undefined;
-	const words = (half: string): string[] => (half === "" ? [] : half.split(":"));
-	const head = words(halves[0] ?? "");
-	const rest = words(halves[1] ?? "");
-	const gap = 8 - head.length - rest.length;
-	if (halves.length === 1 ? gap !== 0 : gap < 1) return undefined;
-	const all = [...head, ...new Array<string>(gap).fill("0"), ...rest];
-	if (all.some((word) => !/^[0-9a-f]{1,4}$/i.test(word))) return undefined;
-	return Uint8Array.from(
-		all.flatMap((word) => {
-			const value = Number.parseInt(word, 16);
-			return [Math.floor(value / 256), value % 256];
-		}),
-	);
 }
 
-/** Canonical text: dotted quad, or RFC 5952. */
+/** Canonical text: dotted quad, or RFC 5952 as glibc writes it. */
 export function showIp(bytes: IpBytes): string {
-	if (bytes.length === 4) return bytes.join(".");
-	const words: number[] = [];
-	for (let i = 0; i < 16; i += 2) words.push((bytes[i] ?? 0) * 256 + (bytes[i + 1] ?? 0));
-	// IPv4-mapped addresses keep their dotted tail (RFC 5952, section 5).
-	if (words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff) {
-		return `::ffff:${bytes.subarray(12).join(".")}`;
-	}
-	let best = { at: -1, length: 1 };
-	for (let at = 0; at < 8; at++) {
-		let length = 0;
-		while (at + length < 8 && words[at + length] === 0) length++;
-		if (length > best.length) best = { at, length };
-	}
-	const hex = (part: number[]): string => part.map((word) => word.toString(16)).join(":");
-	return best.at < 0
-		? hex(words)
-		: `${hex(words.slice(0, best.at))}::${hex(words.slice(best.at + best.length))}`;
+	return showWire(bytes, 0, bytes.length);
 }
 
 /** Canonical spelling of an address; throws `NETWORK_ADDRESS`. */

@@ -8,6 +8,7 @@ import { type LinkMatch, matchesOf } from "./match.ts";
 import type { Address, Link, Network } from "./model.ts";
 import { type Rename, renames } from "./names.ts";
 import { planRouting } from "./plan-routing.ts";
+import { publicResolvers } from "./read/resolver.ts";
 import { renameLinks } from "./rename.ts";
 import { isHardware, selectLinks } from "./select.ts";
 import { showAddress } from "./show.ts";
@@ -34,8 +35,8 @@ export interface Plan {
 	readonly wayBackLinks: readonly string[];
 	/** The way back in the network as it was. */
 	readonly wayBack?: WayBack;
-	/** Kernel settings without which the plan does not work, by sysctl name. */
-	readonly sysctls: Readonly<Record<string, string>>;
+	/** Words for the rescue kernel's command line without which the plan does not work. */
+	readonly kernelParameters: readonly string[];
 	readonly warnings: readonly string[];
 	/** Why the login would not work again. */
 	readonly refusal?: EkexecError<NetworkCode>;
@@ -119,16 +120,22 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 		),
 		wayBackLinks: wayBack?.links.map(to) ?? [],
 		...(wayBack === undefined ? {} : { wayBack }),
-		sysctls: planned.links.some((link) => link.kind === "vrf")
-			? { "net.ipv4.tcp_l3mdev_accept": "1" }
-			: {},
+		kernelParameters: kernelParameters(planned.links),
 		warnings,
 		...(refusal === undefined ? {} : { refusal }),
 	};
 }
 
-/** `resolver.source` where nothing better was found. */
-export const publicResolvers = "public resolvers";
+function kernelParameters(links: readonly Link[]): readonly string[] {
+	const has = (kind: string) => links.some((link) => link.kind === kind);
+	return [
+		// sshd listens once for all VRFs (Documentation/networking/vrf.rst).
+		...(has("vrf") ? ["sysctl.net.ipv4.tcp_l3mdev_accept=1"] : []),
+		// Loaded without these, the modules make a bond0 and a dummy0 of their own, which get in the way.
+		...(has("bond") ? ["bonding.max_bonds=0"] : []),
+		...(has("dummy") ? ["dummy.numdummies=0"] : []),
+	];
+}
 
 function cannotCarry(
 	wayBack: WayBack,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { parseSshConnection, planNetwork, renderSystemd } from "../../src/network/index.ts";
+import { parseSshConnection, planNetwork, renderUnits } from "../../src/network/index.ts";
 import { address, card, network, route, virtual } from "./make.ts";
 
 const mac = "52:54:00:00:00:01";
 const files = (plan: ReturnType<typeof planNetwork>) =>
-	Object.fromEntries(renderSystemd(plan).map((file) => [file.path, file.text]));
+	Object.fromEntries(renderUnits(plan).map((file) => [file.name, file.content]));
 
 describe("plan", () => {
 	test("a static address with its gateway is carried, and nothing of the kernel's is repeated", () => {
@@ -29,7 +29,7 @@ describe("plan", () => {
 		expect(plan.refusal).toBeUndefined();
 		expect(plan.network.routes.map((each) => each.destination)).toEqual(["0.0.0.0/0"]);
 		expect(plan.wayBackLinks).toEqual(["enp1s0"]);
-		const text = files(plan)["/etc/systemd/network/01-ekexec-enp1s0.network"];
+		const text = files(plan)["01-ekexec-enp1s0.network"];
 		expect(text).toMatchInlineSnapshot(`
 			"# Written by ekexec.
 

@@ -16,49 +16,33 @@ import {
 	vlanSections,
 } from "./network.ts";
 
-/** A text file of the rescue system. */
-export interface ConfigFile {
-	/** Absolute path. */
-	readonly path: string;
-	readonly text: string;
+/** A unit file, for /etc/systemd/network or /run/systemd/network. */
+export interface UnitFile {
+	readonly name: string;
+	readonly content: string;
 }
 
-const folder = "/etc/systemd/network";
-
 /**
- * The files from which udev and systemd-networkd (252 or later) make the planned network, and what else
- * they need: resolv.conf, kernel settings, module options.
+ * The files from which udev and systemd-networkd (252 or later) make the planned network. They need the plan's
+ * `kernelParameters` too.
  *
  * networkd's own ideas are switched off (DHCP, router advertisements, made-up broadcast addresses), so that the
  * result is what was planned and not more; and it waits for no carrier, except on the links of the login.
  */
-export function renderSystemd(plan: Plan): readonly ConfigFile[] {
+export function renderUnits(plan: Plan): readonly UnitFile[] {
 	const { network } = plan;
-	const files: ConfigFile[] = [];
+	const files: UnitFile[] = [];
 	const placed = placeRouting(network);
 	for (const link of network.links) {
 		const stem = fileStem(link);
 		const match = plan.matches.find((each) => each.name === link.name);
 		if (match !== undefined) {
-			files.push({ path: `${folder}/${stem}.link`, text: linkFile(match) });
+			files.push({ name: `${stem}.link`, content: linkFile(match) });
 		}
 		const netdev = link.type === "loopback" ? undefined : renderNetdev(link);
-		if (netdev !== undefined) files.push({ path: `${folder}/${stem}.netdev`, text: netdev });
+		if (netdev !== undefined) files.push({ name: `${stem}.netdev`, content: netdev });
 		const text = networkFile(plan, link, match, placed.get(link.name) ?? []);
-		if (text !== undefined) files.push({ path: `${folder}/${stem}.network`, text });
-	}
-	if (network.resolver.servers.length > 0) {
-		files.push({ path: "/etc/resolv.conf", text: renderResolvConf(network) });
-	}
-	const sysctls = Object.entries(plan.sysctls);
-	if (sysctls.length > 0) {
-		const text = sysctls.map(([name, value]) => `${name} = ${value}\n`).join("");
-		files.push({ path: "/etc/sysctl.d/70-ekexec-network.conf", text });
-	}
-	if (network.links.some((link) => link.kind === "bond" || link.kind === "dummy")) {
-		// Else loading the module makes a bond0 with other settings, which networkd would take for its own.
-		const text = "options bonding max_bonds=0\noptions dummy numdummies=0\n";
-		files.push({ path: "/etc/modprobe.d/ekexec-network.conf", text });
+		if (text !== undefined) files.push({ name: `${stem}.network`, content: text });
 	}
 	return files;
 }

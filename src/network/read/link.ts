@@ -1,0 +1,130 @@
+import {
+	addrGenModes,
+	type BridgeLink,
+	bridgeVlanFlags,
+	hardwareTypes,
+	linkFlags,
+	operStates,
+	type Link as WireLink,
+} from "../../netlink/index.ts";
+import type { Link, LinkDetails, PortDetails, PortVlan } from "../model.ts";
+import type { RawNetwork } from "../raw.ts";
+import { readDetails, readPort } from "./details.ts";
+import { bitNames, defined, nameOf, positive, snake } from "./names.ts";
+
+/** Names that `ip` gives to hardware types where the kernel's differ. */
+const typeNames: Readonly<Record<string, string>> = {
+	tunnel: "ipip",
+	ipgre: "gre",
+	ip6gre: "gre6",
+};
+
+export type LinkNames = (index: number | undefined) => string | undefined;
+
+/** Name of a link by its index, for one dump. */
+export function linkNames(links: readonly WireLink[]): LinkNames {
+	const names = new Map(links.map((link) => [link.index, link.ifname ?? `if${link.index}`]));
+	return (index) => (index === undefined ? undefined : names.get(index));
+}
+
+export function readLink(
+	link: WireLink,
+	names: LinkNames,
+	vlans: ReadonlyMap<number, readonly PortVlan[]>,
+	raw: RawNetwork,
+): Link {
+	const name = names(link.index) ?? "";
+	const kind = link.linkinfo?.kind;
+	const foreign = link.linkNetnsid !== undefined && (link.link ?? 0) !== 0 && kind !== "veth";
+	const below = foreign || kind === "veth" || link.link === link.index ? undefined : link.link;
+	const generation = link.afSpec?.inet6?.addrGenMode;
+	const own = vlans.get(link.index);
+	const type = nameOf(hardwareTypes, link.type);
+	return defined({
+		name,
+		index: link.index,
+		type: typeNames[type] ?? type,
+		kind,
+		mac: link.address === "" ? undefined : link.address,
+		permanentMac: permanentMac(link, name, raw),
+		mtu: link.mtu ?? 0,
+		flags: bitNames(linkFlags, link.flags).map(snake),
+		operState: nameOf(operStates, link.operstate ?? 0),
+		group: positive(link.group),
+		txQueueLength: link.txqlen,
+		alternativeNames: link.propList?.altIfname,
+		alias: link.ifalias,
+		addressGeneration:
+			generation === undefined ? undefined : snake(nameOf(addrGenModes, generation)),
+		master: names(positive(link.master)),
+		parent: names(positive(below)),
+		foreignParent: foreign ? (true as const) : undefined,
+		...sysfs(name, raw),
+		details: withVlans(readDetails(link, names), own),
+		port: withPortVlans(readPort(link), own),
+	});
+}
+
+function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | undefined {
+	const told =
+		link.permAddress ?? link.linkinfo?.bondSlave?.permHwaddr ?? raw.permanentMacs?.get(name);
+	if (told !== undefined) return /^[0:]*$/.test(told) ? undefined : told;
+	// NET_ADDR_PERM of linux/netdevice.h: the address of now is the one burnt in.
+	const assigned = raw.files.get(`/sys/class/net/${name}/addr_assign_type`);
+	const permanent = link.linkinfo?.kind === undefined && assigned?.[0] === 0x30;
+	return permanent ? link.address : undefined;
+}
+
+function sysfs(name: string, raw: RawNetwork): Pick<Link, "driver" | "devicePath"> {
+	const device = raw.symlinks.get(`/sys/class/net/${name}`);
+	const driver = raw.symlinks.get(`/sys/class/net/${name}/device/driver`);
+	const path = device?.match(/\/devices\/(?!virtual\/)(.+)\/net\/[^/]+$/)?.[1];
+	return defined({
+		driver: driver?.match(/\/drivers\/([^/]+)$/)?.[1],
+		devicePath: path,
+	});
+}
+
+function withVlans(
+	details: LinkDetails | undefined,
+	vlans: readonly PortVlan[] | undefined,
+): LinkDetails | undefined {
+	return details?.kind === "bridge" && vlans !== undefined ? { ...details, vlans } : details;
+}
+
+function withPortVlans(
+	port: PortDetails | undefined,
+	vlans: readonly PortVlan[] | undefined,
+): PortDetails | undefined {
+	return port?.kind === "bridge" && vlans !== undefined ? { ...port, vlans } : port;
+}
+
+/** VLANs of bridge ports and bridges by index. Ranges come as two entries, begin and end. */
+export function readBridgeVlans(
+	links: readonly BridgeLink[],
+): ReadonlyMap<number, readonly PortVlan[]> {
+	const found = new Map<number, readonly PortVlan[]>();
+	for (const link of links) {
+		const vlans: PortVlan[] = [];
+		let begin: number | undefined;
+		for (const { flags, vid } of link.afSpec?.vlanInfo ?? []) {
+			const names = bitNames(bridgeVlanFlags, flags);
+			if (names.includes("rangeBegin")) {
+				begin = vid;
+				continue;
+			}
+			const first = names.includes("rangeEnd") ? (begin ?? vid) : vid;
+			vlans.push(
+				defined({
+					id: first,
+					end: first === vid ? undefined : vid,
+					pvid: names.includes("pvid") ? (true as const) : undefined,
+					untagged: names.includes("untagged") ? (true as const) : undefined,
+				}),
+			);
+			begin = undefined;
+		}
+		if (link.afSpec?.vlanInfo !== undefined) found.set(link.index, vlans);
+	}
+	return found;
+}

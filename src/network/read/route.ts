@@ -1,0 +1,124 @@
+import {
+	encapTypes,
+	hopFlags,
+	routeFlags,
+	routeProtocols,
+	routeTypes,
+	scopes,
+	type Hop as WireHop,
+	type Nexthop as WireNexthop,
+	type Route as WireRoute,
+} from "../../netlink/index.ts";
+import type { Hop, Nexthop, Route, RouteMetrics } from "../model.ts";
+import { familyOfMessage } from "./address.ts";
+import type { LinkNames } from "./link.ts";
+import { bitNames, defined, nameOf, pick, positive, snake, truth } from "./names.ts";
+
+const everywhere = { 4: "0.0.0.0", 6: "::" } as const;
+
+/** Undefined for families the model does not hold, and for entries of the kernel's cache. */
+export function readRoute(route: WireRoute, names: LinkNames): Route | undefined {
+	const family = familyOfMessage(route.family);
+	if (family === undefined || Math.floor(route.flags / routeFlags.cloned) % 2 === 1)
+		return undefined;
+	const base = {
+		family,
+		type: nameOf(routeTypes, route.type),
+		destination: `${route.dst ?? everywhere[family]}/${route.dstLen}`,
+		from:
+			route.srcLen > 0 || route.src !== undefined
+				? `${route.src ?? everywhere[family]}/${route.srcLen}`
+				: undefined,
+		tos: positive(route.tos),
+		table: route.table,
+		protocol: nameOf(routeProtocols, route.protocol),
+		scope: nameOf(scopes, route.scope),
+		metric: family === 4 ? positive(route.priority) : (route.priority ?? 0),
+		preferredSource: route.prefsrc,
+		preference: route.pref === 0 ? undefined : pick(["medium", "high", "2", "low"], route.pref),
+		metrics: readMetrics(route.metrics),
+		// USER_HZ; 0 for never.
+		expires:
+			(route.cacheinfo?.expires ?? 0) > 0
+				? Math.floor((route.cacheinfo?.expires ?? 0) / 100)
+				: undefined,
+	};
+	// With a nexthop object the kernel repeats what lies behind it (nexthop_compat_mode): the id says it all.
+	if (route.nhId !== undefined) return defined({ ...base, nexthopId: route.nhId });
+	if (route.multipath !== undefined) {
+		return defined({ ...base, hops: route.multipath.map((hop) => readHop(hop, names)) });
+	}
+	return defined({
+		...base,
+		link: names(route.oif),
+		gateway: route.gateway ?? route.via?.address,
+		...hopState(route.flags),
+		encapsulation: encapsulation(route.encapType),
+	});
+}
+
+function readHop(hop: WireHop, names: LinkNames): Hop {
+	return defined({
+		link: names(positive(hop.ifindex)),
+		gateway: hop.gateway ?? hop.via?.address,
+		...hopState(hop.flags),
+		weight: hop.weight,
+		encapsulation: encapsulation(hop.encapType),
+	});
+}
+
+function hopState(bits: number): Pick<Hop, "onlink" | "flags"> {
+	const flags = bitNames(hopFlags, bits);
+	const others = flags.filter((flag) => flag !== "onlink");
+	return defined({
+		onlink: flags.includes("onlink") ? (true as const) : undefined,
+		flags: others.length === 0 ? undefined : others,
+	});
+}
+
+function encapsulation(type: number | undefined): string | undefined {
+	return type === undefined || type === encapTypes.none ? undefined : nameOf(encapTypes, type);
+}
+
+function readMetrics(metrics: WireRoute["metrics"]): RouteMetrics | undefined {
+	if (metrics === undefined) return undefined;
+	const found: RouteMetrics = defined({
+		mtu: metrics.mtu,
+		advmss: metrics.advmss,
+		hopLimit: metrics.hoplimit,
+		initialCongestionWindow: metrics.initcwnd,
+		initialReceiveWindow: metrics.initrwnd,
+		congestionWindow: metrics.cwnd,
+		window: metrics.window,
+		rtt: metrics.rtt === undefined ? undefined : metrics.rtt / 8,
+		rttVariance: metrics.rttvar === undefined ? undefined : metrics.rttvar / 4,
+		minimumRto: metrics.rtoMin,
+		slowStartThreshold: metrics.ssthresh,
+		reordering: metrics.reordering,
+		features: metrics.features,
+		quickAck: truth(metrics.quickack),
+		fastOpenNoCookie: truth(metrics.fastopenNoCookie),
+		congestionControl: metrics.ccAlgo,
+		lock: positive(metrics.lock),
+	});
+	return Object.keys(found).length === 0 ? undefined : found;
+}
+
+export function readNexthop(hop: WireNexthop, names: LinkNames): Nexthop {
+	const type = hop.groupType;
+	const family = familyOfMessage(hop.family);
+	return defined({
+		id: hop.id ?? 0,
+		family: hop.group === undefined ? family : undefined,
+		link: names(hop.oif),
+		gateway: hop.gateway,
+		...hopState(hop.flags),
+		blackhole: hop.blackhole,
+		fdb: hop.fdb,
+		group: hop.group?.map(({ id, weight }) => ({ id, weight })),
+		groupType: type === undefined || type === 0 ? undefined : pick(["mpath", "resilient"], type),
+		protocol: nameOf(routeProtocols, hop.protocol),
+		scope: hop.scope === 0 ? undefined : snake(nameOf(scopes, hop.scope)),
+		encapsulation: encapsulation(hop.encapType),
+	});
+}
