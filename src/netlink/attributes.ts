@@ -29,7 +29,8 @@ const deepest = 16;
 /** An object under construction: members by name. */
 export type Draft = Record<string, unknown>;
 
-interface Row {
+/** One attribute of a set. */
+export interface Row {
 	readonly name: string;
 	readonly type: number;
 	readonly many: boolean;
@@ -49,6 +50,8 @@ export interface CompiledStruct {
 
 /** A set of attributes made from a table. */
 export interface CompiledSet {
+	/** By number of attribute. */
+	readonly rows: readonly (Row | undefined)[];
 	read(draft: Draft, reader: Reader, at: number, end: number, depth: number): void;
 	write(writer: Writer, draft: Draft, field: string): void;
 }
@@ -105,6 +108,7 @@ export function compileSet(table: SetTable): CompiledSet {
 	}
 	ordered.sort((a, b) => a.type - b.type);
 	return {
+		rows,
 		read: (draft, reader, at, end, depth) => readAttributes(rows, draft, reader, at, end, depth),
 		write(writer, draft, field) {
 			for (const row of ordered) {
@@ -148,7 +152,7 @@ function readAttributes(
 		const type = flaggedType & typeMask;
 		const row = rows[type];
 		const size = length - headerSize;
-		if (row === undefined || (row.size >= 0 ? row.size !== size : row.fits?.(size) === false)) {
+		if (row === undefined || !fits(row, size)) {
 			keepUnknown(draft, reader, at, size, flaggedType, row);
 		} else {
 			if (flaggedType >= netByteOrderFlag && flaggedType % nestedFlag >= netByteOrderFlag) {
@@ -161,6 +165,11 @@ function readAttributes(
 		}
 		at += padded(length);
 	}
+}
+
+/** Whether a payload of `size` bytes can be what the row says. */
+export function fits(row: Row, size: number): boolean {
+	return row.size >= 0 ? row.size === size : row.fits?.(size) !== false;
 }
 
 /** Length of the attribute at `at`, header included, within bytes that end at `end`. */

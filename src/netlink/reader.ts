@@ -1,5 +1,6 @@
 import type { Endian } from "../bytes/index.ts";
 import { damaged } from "./error.ts";
+import { showIpv4 } from "./ip.ts";
 
 /**
  * The bytes of one or many messages, and what a codec must know to read them. Offsets are absolute in `bytes`, so
@@ -16,6 +17,8 @@ export class Reader {
 	readonly where: string | undefined;
 	/** Added to offsets in errors. */
 	base = 0;
+	readonly #ipv4Keys = new Uint32Array(1004);
+	readonly #ipv4Shown: (string | undefined)[] = new Array(1004);
 
 	constructor(bytes: Uint8Array, endian: Endian, where?: string) {
 		// A plain view even of a Buffer, so that payloads are the same wherever the bytes came from.
@@ -23,6 +26,21 @@ export class Reader {
 		this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 		this.little = endian === "little";
 		this.where = where;
+	}
+
+	/**
+	 * IPv4 address at `at` as text. Gateways and sources recur from route to route: the last few are kept, which
+	 * spares time and the memory of one more string.
+	 */
+	ipv4(at: number): string {
+		const key = this.view.getUint32(at);
+		const slot = (key % 251) * 4 + (key % 4);
+		const known = this.#ipv4Shown[slot];
+		if (known !== undefined && this.#ipv4Keys[slot] === key) return known;
+		const shown = showIpv4(this.bytes, at);
+		this.#ipv4Keys[slot] = key;
+		this.#ipv4Shown[slot] = shown;
+		return shown;
 	}
 
 	/** Throws `NETLINK_ATTRIBUTE` for what begins at `at`. */

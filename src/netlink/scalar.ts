@@ -3,6 +3,7 @@ import { unwritable } from "./error.ts";
 import { parseHex, parseIp, showIp } from "./ip.ts";
 import type { Scalars, Via } from "./layout.ts";
 import type { Reader } from "./reader.ts";
+import { families } from "./tables/link.ts";
 import type { Writer } from "./writer.ts";
 
 /** How one kind of payload is read and written. */
@@ -158,7 +159,10 @@ export const scalars: { readonly [K in Exclude<keyof Scalars, "hops">]: Codec<Sc
 	},
 	flag: { size: 0, read: () => true, write() {} },
 	ip: {
-		read: (reader, at, length) => showIp(reader.bytes, at, length, reader.family),
+		read: (reader, at, length) =>
+			length === 4 && reader.family !== families.mpls
+				? reader.ipv4(at)
+				: showIp(reader.bytes, at, length, reader.family),
 		write: (writer, value, field) => writer.bytes(parseIp(value, field)),
 	},
 	mac: { read: showMac, write: (writer, value, field) => writeMac(writer, value, field) },
