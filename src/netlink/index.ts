@@ -20,6 +20,23 @@ export {
 	type ObjectKind,
 	type Objects,
 } from "./message.ts";
+export {
+	type DumpName,
+	dumpNames,
+	dumpRequest,
+	groupMask,
+	groupsOf,
+	multicastGroups,
+} from "./request.ts";
+export {
+	decodeSnapshot,
+	type RawDump,
+	type RawSnapshot,
+	readSnapshot,
+	type Snapshot,
+	writeSnapshot,
+} from "./snapshot.ts";
+export { type Collected, type CollectOptions, collect } from "./socket.ts";
 export { addressFlags, addressProtocols } from "./tables/address.ts";
 export { bondModes, vlanFlagBits } from "./tables/kinds.ts";
 export {
