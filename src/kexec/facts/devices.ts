@@ -23,7 +23,7 @@ export const blockPatterns = {
 /** Distinct modaliases, sorted. */
 export function modaliases(evidence: Evidence): string[] {
 	const found = new Set<string>();
-	for (const answer of evidence.answers("read", modaliasPattern)) {
+	for (const answer of evidence.found("read", modaliasPattern)) {
 		const alias = text(answer.bytes).trim();
 		if (alias !== "") found.add(alias);
 	}
@@ -43,14 +43,14 @@ export function loadedModules(evidence: Evidence): string[] {
 /** All block devices that have a size. */
 export function blockDevices(evidence: Evidence, mounts: readonly Mount[]): BlockDevice[] {
 	const types = new Map<string, string>();
-	for (const answer of evidence.answers("read", blockPatterns.udev)) {
+	for (const answer of evidence.found("read", blockPatterns.udev)) {
 		const type = /^E:ID_FS_TYPE=(.+)$/m.exec(text(answer.bytes))?.[1];
 		// The file's name is b followed by major:minor.
 		const number = answer.path.slice(answer.path.lastIndexOf("/") + 2);
 		if (type !== undefined) types.set(number, type);
 	}
 	const devices: BlockDevice[] = [];
-	for (const { path, bytes } of evidence.answers("read", blockPatterns.size)) {
+	for (const { path, bytes } of evidence.found("read", blockPatterns.size)) {
 		const sectors = Number(text(bytes).trim());
 		const name = path.split("/")[4] ?? "";
 		if (!(sectors > 0) || name === "") continue;

@@ -1,4 +1,5 @@
 import { text } from "../../bytes/index.ts";
+import type { Source } from "../contract.ts";
 import { blockDevices, filesystems, loadedModules, modaliases } from "./devices.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Facts, Place } from "./facts.ts";
@@ -10,7 +11,7 @@ import {
 	parseSwaps,
 	statusField,
 } from "./proc.ts";
-import { places, type SourceRequest } from "./sources.ts";
+import { places, readLarge } from "./sources.ts";
 import { type LoginContext, sshFacts, sshSources } from "./ssh.ts";
 import { environment, kexecFacts, security } from "./system.ts";
 
@@ -26,7 +27,7 @@ const kernelConfigs = (release: string): string[] => [
 ];
 
 /** What to ask in the second round, once the first is in. */
-export function secondSources(evidence: Evidence, context: LoginContext): SourceRequest[] {
+export function secondSources(evidence: Evidence, context: LoginContext): Source[] {
 	const release = evidence.line("/proc/sys/kernel/osrelease") ?? "";
 	const asked = withConnection(evidence, context);
 	return [
@@ -35,7 +36,7 @@ export function secondSources(evidence: Evidence, context: LoginContext): Source
 		...(evidence.file("/proc/config.gz") || !/^[\w.+~-]+$/.test(release)
 			? []
 			: kernelConfigs(release)
-		).map((argument): SourceRequest => ({ kind: "read", argument, cap: 4 * 1024 * 1024 })),
+		).map(readLarge),
 	];
 }
 

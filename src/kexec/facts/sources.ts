@@ -1,33 +1,11 @@
+import { literalPath, source } from "../sources.ts";
+import type { Source } from "../contract.ts";
 import { blockPatterns, modaliasPattern } from "./devices.ts";
-import type { SourceKind } from "./evidence.ts";
 import { containerMarks, secureBootVariable } from "./system.ts";
 
-/** A source to ask the helper for; what is left out has the defaults of {@link sourceDefaults}. */
-export interface SourceRequest {
-	readonly kind: SourceKind;
-	/** Path, or pattern with `*` and `?` within a component. */
-	readonly argument: string;
-	/** Bytes at most. */
-	readonly cap?: number;
-	/** Answers at most. */
-	readonly items?: number;
-	/** Milliseconds until the source counts as dead. */
-	readonly deadline?: number;
-}
-
-/**
- * A file of text that people or programs write on a host is far below 256 kB. 4 s is long for a living disk that
- * spins up and short for somebody who waits.
- */
-export const sourceDefaults = { cap: 262_144, items: 4096, deadline: 4000 } as const;
-
-const read = (argument: string, more: Partial<SourceRequest> = {}): SourceRequest => ({
-	kind: "read",
-	argument,
-	...more,
-});
-const ask = (kind: SourceKind, ...paths: readonly string[]): SourceRequest[] =>
-	paths.map((argument) => ({ kind, argument }));
+/** What people or programs write on a host is far below this; kernel configurations and tables of users are not. */
+const usual = { cap: 262_144 } as const;
+const large = { cap: 4 * 1024 * 1024 } as const;
 
 /** Where the helper may be put, the best first: memory before disks, the user's own places last. */
 export const places = ["/dev/shm", "/run", "/tmp", "/var/tmp", "/root"] as const;
@@ -36,13 +14,24 @@ export const places = ["/dev/shm", "/run", "/tmp", "/var/tmp", "/root"] as const
 export const sshdConfig = "/etc/ssh/sshd_config";
 export const usualIncludes = "/etc/ssh/sshd_config.d/*";
 
-/** Kernel configurations that are megabytes of text, and lists of routes of memory on hosts with many banks. */
-const large = { cap: 4 * 1024 * 1024 } as const;
+/** Reads files by pattern, as far as text that belongs to a host goes. */
+export function readText(pattern: string): Source {
+	return source.read(pattern, usual);
+}
+
+/** Reads one file whose name may hold anything. */
+export function readPath(path: string): Source {
+	return source.read(literalPath(path), usual);
+}
+
+export function readLarge(path: string): Source {
+	return source.read(literalPath(path), large);
+}
 
 /** Everything about the machine that needs no other answer first. */
-export function firstSources(): SourceRequest[] {
+export function firstSources(): Source[] {
 	return [
-		...ask("system", ""),
+		source.system(),
 		...[
 			"/proc/cmdline",
 			"/proc/sys/kernel/osrelease",
@@ -73,25 +62,26 @@ export function firstSources(): SourceRequest[] {
 			secureBootVariable,
 			sshdConfig,
 			usualIncludes,
-		].map((path) => read(path)),
-		read("/proc/config.gz", large),
-		read("/proc/self/mountinfo", large),
-		read("/proc/modules", large),
-		read("/proc/iomem", large),
-		read("/sys/firmware/memmap/*/*", { cap: 64 }),
+		].map(readText),
+		readLarge("/proc/config.gz"),
+		readLarge("/proc/self/mountinfo"),
+		readLarge("/proc/modules"),
+		readLarge("/proc/iomem"),
+		source.read("/sys/firmware/memmap/*/*", { cap: 64 }),
 		// Hosts with many users have long tables; a directory of people is not in these files.
-		read("/etc/passwd", large),
-		read("/etc/group", large),
-		read(modaliasPattern, { cap: 1024, items: 16_384 }),
-		read(blockPatterns.size, { cap: 32 }),
-		read(blockPatterns.number, { cap: 32 }),
-		read(blockPatterns.dmUuid, { cap: 256 }),
-		read(blockPatterns.mdLevel, { cap: 32 }),
-		read(blockPatterns.udev, { cap: 16_384 }),
-		...ask("readlink", blockPatterns.driver, blockPatterns.parentDriver),
-		...ask("stat", "/sys/firmware/efi", "/proc/vz", "/proc/bc", ...containerMarks),
-		...ask("stat", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/run/systemd/system"),
-		...ask("statfs", ...places),
-		...ask("place", ...places),
+		readLarge("/etc/passwd"),
+		readLarge("/etc/group"),
+		source.read(modaliasPattern, { cap: 1024, items: 16_384 }),
+		source.read(blockPatterns.size, { cap: 32 }),
+		source.read(blockPatterns.number, { cap: 32 }),
+		source.read(blockPatterns.dmUuid, { cap: 256 }),
+		source.read(blockPatterns.mdLevel, { cap: 32 }),
+		source.read(blockPatterns.udev, { cap: 16_384 }),
+		source.readlink(blockPatterns.driver),
+		source.readlink(blockPatterns.parentDriver),
+		...["/sys/firmware/efi", "/proc/vz", "/proc/bc", "/run/systemd/system", ...containerMarks].map(
+			(path) => source.stat(path),
+		),
+		...places.flatMap((path) => [source.statfs(path), source.place(path)]),
 	];
 }

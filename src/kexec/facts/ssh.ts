@@ -1,10 +1,12 @@
 import { EkexecError, text } from "../../bytes/index.ts";
 import { parseSshConnection, type SshConnection } from "../../network/index.ts";
+import type { Source } from "../contract.ts";
+import { literalPath, source } from "../sources.ts";
 import { type AuthorizedKeys, parseAuthorizedKeys } from "./authorized-keys.ts";
 import type { Evidence } from "./evidence.ts";
 import type { AuthorizedKeysFile, HostKeyFile, SshFacts } from "./facts.ts";
 import { groupsOf, parsePasswd, type User } from "./proc.ts";
-import { type SourceRequest, sshdConfig, usualIncludes } from "./sources.ts";
+import { readPath, readText, sshdConfig, usualIncludes } from "./sources.ts";
 import {
 	effectiveSshdConfig,
 	expandUserPath,
@@ -37,9 +39,9 @@ function configFor(evidence: Evidence, user: User, context: LoginContext): Confi
 		if (bytes && !files.has(path)) files.set(path, parseSshdConfig(path, bytes));
 	};
 	take(sshdConfig);
-	for (const path of evidence.paths("read", usualIncludes)) take(path);
+	for (const path of readPaths(evidence, usualIncludes)) take(path);
 	const wanted = [...files.values()].flatMap((lines) => includes(lines));
-	for (const path of wanted.flatMap((pattern) => evidence.paths("read", pattern))) take(path);
+	for (const path of wanted.flatMap((pattern) => readPaths(evidence, pattern))) take(path);
 	const connection = parseConnection(context.sshConnection);
 	const group = evidence.file("/etc/group");
 	return effectiveSshdConfig(
@@ -48,8 +50,8 @@ function configFor(evidence: Evidence, user: User, context: LoginContext): Confi
 		(pattern) => {
 			// `*.conf` within the usual folder was asked for as `*`.
 			const all = new Set([
-				...evidence.paths("read", pattern),
-				...evidence.paths("read", usualIncludes),
+				...readPaths(evidence, pattern),
+				...readPaths(evidence, usualIncludes),
 			]);
 			return [...all].filter((path) => fits(pattern, path)).sort();
 		},
@@ -116,9 +118,9 @@ function pathsOf(evidence: Evidence, context: LoginContext): Paths {
 }
 
 /** What the answers of the first round make worth asking: included files, keys, authorities. */
-export function sshSources(evidence: Evidence, context: LoginContext): SourceRequest[] {
+export function sshSources(evidence: Evidence, context: LoginContext): Source[] {
 	const main = evidence.file(sshdConfig);
-	const nested = [sshdConfig, ...evidence.paths("read", usualIncludes)].flatMap((path) => {
+	const nested = [sshdConfig, ...readPaths(evidence, usualIncludes)].flatMap((path) => {
 		const bytes = evidence.file(path);
 		return bytes ? includes(parseSshdConfig(path, bytes)) : [];
 	});
@@ -126,21 +128,19 @@ export function sshSources(evidence: Evidence, context: LoginContext): SourceReq
 	const unique = (paths: readonly string[]): string[] => [...new Set(paths)];
 	const isUsual = (pattern: string): boolean => /^\/etc\/ssh\/sshd_config\.d\/[^/]*$/.test(pattern);
 	return [
-		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : []).map(reading),
+		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : []).map(readText),
 		...unique(hostKeys).flatMap((path) => [
-			{ kind: "stat" as const, argument: literal(path) },
-			reading(literal(`${path}.pub`)),
+			source.stat(literalPath(path)),
+			readPath(`${path}.pub`),
 		]),
-		...unique(keysFiles.map(({ path }) => path)).map((path) => reading(literal(path))),
-		...unique(authorityFiles).map((path) => reading(literal(path))),
+		...unique(keysFiles.map(({ path }) => path)).map(readPath),
+		...unique(authorityFiles).map(readPath),
 	];
 }
 
-const reading = (argument: string): SourceRequest => ({ kind: "read", argument });
-
-/** A path that stands for itself, whatever characters it has. */
-function literal(path: string): string {
-	return path.replace(/[*?\\]/g, "\\$&");
+/** Paths of the files that a pattern found. */
+function readPaths(evidence: Evidence, pattern: string): string[] {
+	return evidence.found("read", pattern).map(({ path }) => path);
 }
 
 /** How people get in, from the evidence of both rounds. */
@@ -173,7 +173,7 @@ function hostKeyFile(evidence: Evidence, path: string): HostKeyFile[] {
 	const [, type, blob] =
 		/^(\S+)\s+(\S+)/.exec(text(evidence.file(`${path}.pub`) ?? new Uint8Array())) ?? [];
 	const publicKey = type !== undefined && blob !== undefined ? { publicKey: { type, blob } } : {};
-	return [{ path, size: stat.size, mode: stat.mode, ...publicKey }];
+	return [{ path, size: stat.size, mode: stat.mode % 0o10000, ...publicKey }];
 }
 
 function authorizedKeysFile(evidence: Evidence, user: User, path: string): AuthorizedKeysFile[] {
