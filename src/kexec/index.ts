@@ -36,6 +36,7 @@ export {
 } from "./contract.ts";
 export { errnoName } from "./errno.ts";
 export { complaintOf, type Explanation, explanationOf, explanations } from "./explain.ts";
+export * from "./facts/index.ts";
 export type { GoOptions } from "./go.ts";
 export type { LoadFile, LoadSegments, Segment } from "./load.ts";
 export { literalPath, type NetlinkSourceOptions, source } from "./sources.ts";

@@ -50,7 +50,10 @@ export class Evidence {
 	}
 
 	/** Path and content of everything that a pattern found, in the order of the paths. */
-	found(op: Operation, pattern: string): readonly { readonly path: string; readonly bytes: Uint8Array }[] {
+	found(
+		op: Operation,
+		pattern: string,
+	): readonly { readonly path: string; readonly bytes: Uint8Array }[] {
 		return this.#answers
 			.filter(({ source }) => source.op === op && text(source.argument) === pattern)
 			.flatMap(({ items }) => items)

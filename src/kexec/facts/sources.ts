@@ -1,5 +1,5 @@
-import { literalPath, source } from "../sources.ts";
 import type { Source } from "../contract.ts";
+import { literalPath, source } from "../sources.ts";
 import { blockPatterns, modaliasPattern } from "./devices.ts";
 import { containerMarks, secureBootVariable } from "./system.ts";
 

@@ -49,10 +49,7 @@ function configFor(evidence: Evidence, user: User, context: LoginContext): Confi
 		files,
 		(pattern) => {
 			// `*.conf` within the usual folder was asked for as `*`.
-			const all = new Set([
-				...readPaths(evidence, pattern),
-				...readPaths(evidence, usualIncludes),
-			]);
+			const all = new Set([...readPaths(evidence, pattern), ...readPaths(evidence, usualIncludes)]);
 			return [...all].filter((path) => fits(pattern, path)).sort();
 		},
 		{
