@@ -57,7 +57,7 @@ export async function* readDeb(
 				}
 				if (!kept.has(target))
 					throw badPath(target, region.where, "a hard link to an earlier file");
-				yield { ...common(path, header), type: "hardlink", target: fromPath(target) };
+				yield { ...common(path, header), kind: "link", target: fromPath(target) };
 			} else {
 				yield await entryOf(path, header, content, region.where);
 			}
@@ -81,7 +81,7 @@ async function* adopt(
 		if (first === undefined || header.type !== "file") continue;
 		yield await entryOf(first.path, header, content, region.where);
 		for (const other of rest) {
-			yield { ...common(other.path, header), type: "hardlink", target: fromPath(first.path) };
+			yield { ...common(other.path, header), kind: "link", target: fromPath(first.path) };
 		}
 	}
 }
@@ -205,7 +205,7 @@ function latin1Of(name: string, pax: string | undefined, where: string): string 
 
 function common(path: string, header: Header) {
 	return {
-		path: fromPath(path),
+		name: fromPath(path),
 		// The permissions alone: some archives put the type of the file into the field.
 		mode: header.mode % 0o10000,
 		uid: header.uid,
@@ -224,17 +224,17 @@ async function entryOf(
 	switch (header.type) {
 		case "file":
 		case "contiguous-file":
-			return { ...fields, type: "file", content: await content() };
+			return { ...fields, kind: "file", content: await content() };
 		case "directory":
 		case "fifo":
-			return { ...fields, type: header.type };
+			return { ...fields, kind: header.type };
 		case "symlink":
 			if (!header.linkname) throw badPath(path, where, "a link with a target");
-			return { ...fields, type: "symlink", target: fromPath(header.linkname) };
+			return { ...fields, kind: "symlink", target: fromPath(header.linkname) };
 		case "character-device":
 		case "block-device": {
-			const type = header.type === "block-device" ? "block" : "character";
-			return { ...fields, type, major: header.devmajor, minor: header.devminor };
+			const kind = header.type === "block-device" ? "block" : "character";
+			return { ...fields, kind, major: header.devmajor, minor: header.devminor };
 		}
 		default:
 			throw debianError("check", "DEBIAN_ARCHIVE", "a member of a type that packages do not have", {

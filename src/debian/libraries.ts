@@ -3,8 +3,8 @@ import { showPath, toPath } from "./paths.ts";
 
 /** What the check has to know of a file; a {@link DebEntry} has it all. */
 export interface TreeEntry {
-	readonly path: Uint8Array;
-	readonly type: string;
+	readonly name: Uint8Array;
+	readonly kind: string;
 	/** Of a regular file. */
 	readonly content?: Uint8Array;
 	/** Of a symbolic or hard link. */
@@ -26,7 +26,7 @@ export interface LibraryCheck {
 	/** Takes note of an entry; contents are looked at now and not kept. */
 	add(entry: TreeEntry): void;
 	/** Forgets an entry that a later layer or rule took away. */
-	remove(path: Uint8Array): void;
+	remove(name: Uint8Array): void;
 	/** Everything that would not start, sorted by file. Libraries opened at run time are in `optional`. */
 	finish(): { readonly missing: MissingLibrary[]; readonly optional: MissingLibrary[] };
 	/** Paths of the ELF files that are linked with a library. */
@@ -112,18 +112,18 @@ export function libraryCheck(): LibraryCheck {
 
 	return {
 		add(entry) {
-			const path = toPath(entry.path);
+			const path = toPath(entry.name);
 			for (const map of [elves, links, hard]) map.delete(path);
-			if (entry.type === "symlink" && entry.target) links.set(path, toPath(entry.target));
-			else if (entry.type === "hardlink" && entry.target) hard.set(path, toPath(entry.target));
+			if (entry.kind === "symlink" && entry.target) links.set(path, toPath(entry.target));
+			else if (entry.kind === "link" && entry.target) hard.set(path, toPath(entry.target));
 			else if (entry.content) {
 				const elf = readElf(entry.content, showPath(path));
 				// Modules and objects (ET_REL) are linked by nobody.
 				if (elf?.type === ET_EXEC || elf?.type === ET_DYN) elves.set(path, elf);
 			}
 		},
-		remove(bytes) {
-			const path = toPath(bytes);
+		remove(name) {
+			const path = toPath(name);
 			for (const map of [elves, links, hard]) map.delete(path);
 		},
 		finish() {

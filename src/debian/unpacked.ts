@@ -107,11 +107,11 @@ async function fill(
 	await inParallel(fetched, availableParallelism(), options.signal, async (one, signal) => {
 		const where = `${one.package.name} ${one.package.version}`;
 		for await (const entry of readDeb(one.file, { drop, signal, where })) {
-			const path = toPath(entry.path);
+			const path = toPath(entry.name);
 			if (mergedFolders.includes(path)) continue;
-			guard.enter(path, entry.type === "symlink", where);
+			guard.enter(path, entry.kind === "symlink", where);
 			await put(root, path, entry, where);
-			if (entry.type !== "file") continue;
+			if (entry.kind !== "file") continue;
 			for (const folder of runpathsOf(entry, path)) runpaths.add(folder);
 		}
 		done += one.package.size;
@@ -123,12 +123,12 @@ async function fill(
 
 async function put(root: string, path: string, entry: DebEntry, where: string): Promise<void> {
 	const at = onDisk(root, path);
-	if (entry.type === "directory") {
+	if (entry.kind === "directory") {
 		await mkdir(at, { recursive: true });
 		return;
 	}
 	await mkdir(dirname(at), { recursive: true });
-	switch (entry.type) {
+	switch (entry.kind) {
 		case "file":
 			await rm(at, { force: true });
 			// Writable by the owner, or the cache could not be cleared; the rest as in the package, without set-id bits.
@@ -138,7 +138,7 @@ async function put(root: string, path: string, entry: DebEntry, where: string): 
 			await rm(at, { force: true });
 			await symlink(Buffer.from(inside(path, toPath(entry.target), where), "latin1"), at);
 			break;
-		case "hardlink":
+		case "link":
 			await rm(at, { force: true });
 			await link(onDisk(root, toPath(entry.target)), at);
 			break;
@@ -169,7 +169,7 @@ function inside(path: string, target: string, where: string): string {
 	return target;
 }
 
-function runpathsOf(entry: DebEntry & { type: "file" }, path: string): string[] {
+function runpathsOf(entry: DebEntry & { kind: "file" }, path: string): string[] {
 	const elf = readElf(entry.content, showPath(path));
 	return (elf?.runpath ?? []).filter((folder) => folder.startsWith("/"));
 }
