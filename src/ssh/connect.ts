@@ -1,16 +1,18 @@
+import { EkexecError } from "../bytes/index.ts";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./auth.ts";
 import { type Machine, thisMachine } from "./config.ts";
 import type { Connection, PublicKey } from "./connection.ts";
 import { dialCommand, dialTcp, type Line } from "./dial.ts";
-import { sshError, throwIfAborted } from "./error.ts";
+import { type SshCode, sshError, throwIfAborted } from "./error.ts";
 import { checkByKnownHosts, insistOn } from "./host-key.ts";
 import { collectIdentities } from "./identities.ts";
+import { type MasterParts, openMaster } from "./openssh-connection.ts";
 import type { SshOptions } from "./options.ts";
 import { noPrompt, type Prompt } from "./prompt.ts";
 import { resolveOptions } from "./resolve.ts";
 import { login, type Ssh2Connection } from "./ssh2-connection.ts";
-import { parseTarget } from "./target.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 export type Transport = "auto" | "ssh2" | "openssh";
 
@@ -41,6 +43,8 @@ export interface ConnectOptions {
 	readonly log?: (message: string) => void;
 	/** The machine it runs on; for tests. */
 	readonly machine?: Machine;
+	/** The ssh that the openssh transport runs; `ssh` unless told. */
+	readonly program?: string;
 }
 
 interface Session {
@@ -71,8 +75,9 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
 		auto: (options.transport ?? "auto") === "auto",
 	};
 	throwIfAborted(options.signal, target);
+	const parsed = parseTarget(target);
 	const resolved = resolveOptions(
-		parseTarget(target),
+		parsed,
 		{
 			settings: options.settings ?? [],
 			file: options.configFile,
@@ -83,10 +88,55 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
 		},
 		session.machine,
 	);
-	for (const { word, where } of resolved.unsupported) {
-		session.warn(`${word} (${where}) is not followed by the ssh2 transport`);
+	const openssh = () => openMaster(masterParts(parsed, resolved, options, session));
+	if (options.transport === "openssh") return openssh();
+	for (const { word, where, weight } of resolved.unsupported) {
+		if (weight === "note") session.warn(`${word} (${where}) is not followed by the ssh2 transport`);
 	}
-	return open(resolved, session, options, 0);
+	try {
+		return await open(resolved, session, options, 0);
+	} catch (error) {
+		if (!session.auto || !(error instanceof EkexecError) || !beyondSsh2.has(error.code))
+			throw error;
+		session.warn(`using the system's ssh: ${error.message}`);
+		try {
+			return await openssh();
+		} catch (second) {
+			// Where there is no ssh to fall back on, what ssh2 said is the news.
+			throw second instanceof EkexecError && second.code === "SSH_UNSUPPORTED" ? error : second;
+		}
+	}
+}
+
+/** What ssh2 cannot do, or may not be able to do: post-quantum key exchange is refused as a failed handshake. */
+const beyondSsh2: ReadonlySet<string> = new Set<SshCode>(["SSH_UNSUPPORTED", "SSH_HANDSHAKE"]);
+
+function masterParts(
+	target: Target,
+	resolved: SshOptions,
+	options: ConnectOptions,
+	session: Session,
+): MasterParts {
+	const user = target.user ?? options.user;
+	const port = target.port ?? options.port;
+	const flags = [
+		...(user === undefined ? [] : ["-l", user]),
+		...(port === undefined ? [] : ["-p", String(port)]),
+		...(options.identities ?? []).flatMap((path) => ["-i", path]),
+		...(options.jump === undefined ? [] : ["-J", options.jump]),
+		...(options.configFile === undefined ? [] : ["-F", options.configFile]),
+		...(options.settings ?? []).flatMap((setting) => ["-o", setting]),
+	];
+	return {
+		options: resolved,
+		flags,
+		env: session.machine.env,
+		prompt: session.prompt,
+		expectHostKey: options.expectHostKey,
+		signal: session.signal,
+		log: session.log,
+		program: options.program ?? "ssh",
+	};
 }
 
 /** Hops of one chain. More are a loop. */
@@ -105,6 +155,17 @@ async function open(
 		});
 	}
 	const { warn, log, signal } = session;
+	const beyond = options.unsupported.find(({ weight }) => weight === "openssh");
+	if (beyond !== undefined) {
+		if (session.auto) {
+			throw sshError("SSH_UNSUPPORTED", "only the system's ssh can follow this", {
+				where: beyond.where,
+				field: beyond.word,
+				remedy: "Use --transport openssh",
+			});
+		}
+		warn(`${beyond.word} (${beyond.where}) is not followed by the ssh2 transport`);
+	}
 	const where = `${options.user}@${options.host}:${options.port}`;
 	log(`connecting to ${where}`);
 	const hostKeys =

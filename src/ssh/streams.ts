@@ -16,7 +16,10 @@ function quiet<T extends Readable | Writable>(stream: T): T {
  * Reads from a stream that knows pause and resume, with backpressure. `fault` is asked at the end of the stream:
  * a connection that broke is an error, never a short output.
  */
-export function boundedReader(source: Readable, fault: () => Error | undefined): Readable {
+export function boundedReader(
+	source: Readable,
+	fault: () => Error | undefined | Promise<Error | undefined>,
+): Readable {
 	const reader = quiet(
 		new Readable({
 			highWaterMark: 256 * 1024,
@@ -33,15 +36,17 @@ export function boundedReader(source: Readable, fault: () => Error | undefined):
 	source.on("data", (chunk: Buffer) => {
 		if (!reader.destroyed && !reader.push(chunk)) source.pause();
 	});
-	const end = () => {
-		if (reader.destroyed || reader.readableEnded) return;
-		const error = fault();
+	let ended = false;
+	const end = async (failure?: Error) => {
+		if (ended) return;
+		ended = true;
+		const error = (await fault()) ?? failure;
 		if (error === undefined) reader.push(null);
 		else reader.destroy(error);
 	};
-	source.once("end", end);
-	source.once("close", end);
-	source.on("error", (error) => reader.destroy(fault() ?? error));
+	source.once("end", () => void end());
+	source.once("close", () => void end());
+	source.on("error", (error) => void end(error));
 	return reader;
 }
 

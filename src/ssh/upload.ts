@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Executor, Uploaded, UploadOptions, UploadSource } from "./connection.ts";
 import { aborted, said, sshError, throwIfAborted } from "./error.ts";
-import { run } from "./run.ts";
+import { type RunOptions, run } from "./run.ts";
 import type { SharedSftp } from "./sftp.ts";
 
 /** What an upload needs of a connection. */
@@ -67,7 +68,12 @@ export async function upload(
 	report(0);
 	const feed = counted(source, kept, (chunk) => hash.update(chunk), signal, where);
 	if (sftp !== undefined) await sendBySftp(ground, sftp, feed, path, kept, mode, report);
-	else await sendByChannel(ground, feed, path, kept, mode, report, signal);
+	else {
+		if (kept < source.size || source.size === 0) {
+			await sendByChannel(ground, feed, path, kept, report, signal);
+		}
+		await must(ground, path, ["chmod", mode.toString(8), path], { signal });
+	}
 
 	const sha256 = hash.digest("hex");
 	const theirs = await digestOf(ground, path, signal);
@@ -203,7 +209,7 @@ async function sendBySftp(
 		new Promise((resolve, reject) => {
 			void ground.closed.then((error) => reject(error ?? aborted(at)));
 			start((error, value) => {
-				if (error) reject(uploadFault(at, error));
+				if (error) void sftpFault(ground, at, error).then(reject);
 				else resolve(value);
 			});
 		});
@@ -230,9 +236,11 @@ async function sendBySftp(
 				inFlight += part.length;
 				raw.write(handle, part, 0, part.length, position, (error) => {
 					inFlight -= part.length;
-					if (error) fail(uploadFault(at, error));
-					else report(part.length);
-					wake();
+					if (error) void sftpFault(ground, at, error).then(fail);
+					else {
+						report(part.length);
+						wake();
+					}
 				});
 				position += part.length;
 			}
@@ -253,23 +261,23 @@ async function sendByChannel(
 	feed: AsyncIterable<Uint8Array>,
 	path: string,
 	offset: number,
-	mode: number,
 	report: (bytes: number) => void,
 	signal: AbortSignal | undefined,
 ): Promise<void> {
-	const at = `${ground.where}:${path}`;
 	const words = ["dd", `of=${path}`, `bs=${block}`, `seek=${offset / block}`];
-	const written = await run(ground.executor, words, {
-		input: told(feed, report),
-		signal,
-		limit: 4096,
-	});
-	if (written.code !== 0) throw uploadFault(at, new Error(written.talk.trim() || "dd failed"));
-	const bits = await run(ground.executor, ["chmod", mode.toString(8), path], {
-		signal,
-		limit: 4096,
-	});
-	if (bits.code !== 0) throw uploadFault(at, new Error(bits.talk.trim() || "chmod failed"));
+	await must(ground, path, words, { input: told(feed, report), signal });
+}
+
+async function must(
+	ground: UploadGround,
+	path: string,
+	words: readonly string[],
+	options: RunOptions,
+): Promise<void> {
+	const result = await run(ground.executor, words, { ...options, limit: 4096 });
+	if (result.code === 0) return;
+	const reason = new Error(result.talk.trim() || `${words[0]} failed`);
+	throw uploadFault(`${ground.where}:${path}`, reason);
 }
 
 async function* told(
@@ -280,6 +288,13 @@ async function* told(
 		yield chunk;
 		report(chunk.length);
 	}
+}
+
+/** A number is the server's own answer; without one, the connection went away under the request. */
+async function sftpFault(ground: UploadGround, where: string, error: unknown): Promise<Error> {
+	if (typeof (error as { code?: unknown }).code === "number") return uploadFault(where, error);
+	const late = sleep(2000).then(() => undefined);
+	return (await Promise.race([ground.closed, late])) ?? uploadFault(where, error);
 }
 
 function uploadFault(where: string, error: unknown): Error {
