@@ -7,6 +7,7 @@ import { compressError, integerOption } from "./errors.ts";
 import { outputMeter } from "./meter.ts";
 import type { ByteSource } from "./source.ts";
 import { type FrameHeader, readBlock, readFrameHeader, skipSkippable } from "./zstd-format.ts";
+import { unpackFrame } from "./zstd-frame.ts";
 
 /** node:zlib from 22.15 on; the types are those of the oldest Node supported. */
 interface ZstdOfNode {
@@ -50,29 +51,39 @@ export const zstd: Codec = {
 		});
 		yield* throughEngine(engine, steps(chunks, CHUNK), options.signal);
 	},
-	async *decode(source, options = {}) {
-		// Skippable frames alone, at the end of a file: nothing, and no error.
-		if ((await skipSkippable(source)) > 0 && (await source.atEnd())) return;
-		const header = await readFrameHeader(source, options.maxWindow ?? MAX_WINDOW);
-		const limit = options.maxOutput ?? MAX_OUTPUT;
-		const meter = outputMeter(source, limit);
-		if ((header.contentSize ?? 0) > limit) meter(header.contentSize ?? 0);
-		for await (const chunk of unpack(source, header, options)) {
-			meter(chunk.length);
-			yield chunk;
-		}
-	},
+	decode: (source, options = {}) =>
+		decodeZstd(
+			source,
+			options,
+			node.createZstdDecompress === undefined ? unpackFrame : unpackByNode,
+		),
 };
 
+/** One frame, behind any skippable ones, by either decoder. */
+export async function* decodeZstd(
+	source: ByteSource,
+	options: DecompressOptions,
+	unpack: typeof unpackFrame,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	// Skippable frames alone, at the end of a file: nothing, and no error.
+	if ((await skipSkippable(source)) > 0 && (await source.atEnd())) return;
+	const header = await readFrameHeader(source, options.maxWindow ?? MAX_WINDOW);
+	const limit = options.maxOutput ?? MAX_OUTPUT;
+	const meter = outputMeter(source, limit);
+	if ((header.contentSize ?? 0) > limit) meter(header.contentSize ?? 0);
+	for await (const chunk of unpack(source, header, options)) {
+		meter(chunk.length);
+		yield chunk;
+	}
+}
+
 /** The frame is cut out block by block, so that its end is known to the byte; libzstd unpacks and verifies. */
-async function* unpack(
+async function* unpackByNode(
 	source: ByteSource,
 	header: FrameHeader,
 	options: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	if (node.createZstdDecompress === undefined) {
-		throw compressError("COMPRESS_UNSUPPORTED", { found: zstd.cannotCompress });
-	}
+	if (node.createZstdDecompress === undefined) return;
 	const engine = node.createZstdDecompress({
 		chunkSize: CHUNK,
 		params: { [node.constants.ZSTD_d_windowLogMax ?? 100]: 31 },
