@@ -1,4 +1,4 @@
-import { kernelRoutes, isKernelRule, isOwnLoopback } from "./kernel-made.ts";
+import { isKernelRule, isOwnLoopback, kernelRoutes } from "./kernel-made.ts";
 import { waysOf } from "./lookup.ts";
 import type { Address, Link, Network, Route } from "./model.ts";
 import { showAddress, showNexthop, showRoute, showRule } from "./show.ts";
@@ -20,9 +20,18 @@ export interface Difference {
  */
 export function diffNetworks(before: Network, after: Network): readonly Difference[] {
 	const isKernelMade = kernelRoutes(before);
-	const routes = before.routes.filter((route) => !isKernelMade(route) && route.protocol !== "redirect");
+	const routes = before.routes.filter(
+		(route) => !isKernelMade(route) && route.protocol !== "redirect",
+	);
 	return [
-		...compare("link", before.links, after.links, (each) => each.name, (each) => each.name, linkSettings),
+		...compare(
+			"link",
+			before.links,
+			after.links,
+			(each) => each.name,
+			(each) => each.name,
+			linkSettings,
+		),
 		...compare(
 			"address",
 			before.addresses.filter((each) => !isOwnLoopback(each)),
@@ -71,13 +80,13 @@ function compare<T>(
 	settings: (each: T) => object,
 ): readonly Difference[] {
 	const there = new Map(after.map((each) => [key(each), each]));
-	return before.flatMap((each) => {
+	return before.flatMap((each): Difference[] => {
 		const other = there.get(key(each));
-		if (other === undefined) return [{ what, name: show(each), change: "missing" as const }];
+		if (other === undefined) return [{ what, name: show(each), change: "missing" }];
 		return changes(settings(each), settings(other)).map((change) => ({
 			what,
 			name: show(each),
-			change: "changed" as const,
+			change: "changed",
 			...change,
 		}));
 	});
@@ -149,7 +158,15 @@ function compareRoutes(
 	to: Network,
 ): readonly Difference[] {
 	const key = (route: Route) =>
-		[route.family, route.type, route.destination, route.from ?? "", route.tos ?? 0, route.table, route.metric ?? 0].join(" ");
+		[
+			route.family,
+			route.type,
+			route.destination,
+			route.from ?? "",
+			route.tos ?? 0,
+			route.table,
+			route.metric ?? 0,
+		].join(" ");
 	const there = new Map<string, Route[]>();
 	for (const route of to.routes) {
 		const list = there.get(key(route));

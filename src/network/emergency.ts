@@ -1,7 +1,6 @@
 // The three files of emergency-kexec (EMERGENCY_DUMP_NETWORK=1): fields by `;`, one thing a line.
 
-import { waysOf } from "./lookup.ts";
-import { mainTable } from "./lookup.ts";
+import { mainTable, waysOf } from "./lookup.ts";
 import type { Network, Route } from "./model.ts";
 
 export interface EmergencyFiles {

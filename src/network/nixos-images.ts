@@ -30,7 +30,8 @@ export function renderNixosImages(plan: Plan): NixosFiles {
 	for (const link of network.links) {
 		if (link.type === "loopback") continue;
 		const card = cardOf(network, link);
-		if (card?.permanentMac === undefined) leftOut.push(`link ${link.name} (${link.kind ?? "no MAC"})`);
+		if (card?.permanentMac === undefined)
+			leftOut.push(`link ${link.name} (${link.kind ?? "no MAC"})`);
 		else cards.set(link.name, card);
 		if (link.mtu !== 1500 && isHardware(link)) leftOut.push(`MTU ${link.mtu} of ${link.name}`);
 	}
@@ -132,7 +133,8 @@ function toldRoutes(
 		if (card === undefined) return [];
 		const family = gateway?.includes(":") === true ? 6 : 4;
 		const foreign = gateway !== undefined && family !== route.family;
-		const onlink = gateway !== undefined && !holds("fe80::/10", gateway) && !reachable(card, gateway);
+		const onlink =
+			gateway !== undefined && !holds("fe80::/10", gateway) && !reachable(card, gateway);
 		return [
 			{
 				dst: shortTarget(route.destination),

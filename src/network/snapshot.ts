@@ -1,8 +1,9 @@
-import { text } from "../bytes/index.ts";
-import type { Decoded } from "../netlink/index.ts";
+import { EkexecError, text } from "../bytes/index.ts";
+import { decodeSnapshot, type Snapshot as Wire } from "../netlink/index.ts";
+import type { NetworkCode } from "./error.ts";
 import type { Family, Network, Route } from "./model.ts";
 import { isDefault } from "./plan-routing.ts";
-import { decodeRaw, type RawNetwork } from "./raw.ts";
+import type { RawNetwork } from "./raw.ts";
 import { readAddress } from "./read/address.ts";
 import { readLeases } from "./read/lease.ts";
 import { linkNames, readBridgeVlans, readLink } from "./read/link.ts";
@@ -15,7 +16,12 @@ import { readNeighbour, readRule } from "./read/rule.ts";
  * `NETWORK_SNAPSHOT` without links. `where` names the host in errors.
  */
 export function snapshot(raw: RawNetwork, where?: string): Network {
-	const wire = decodeRaw(raw, where);
+	const wire = decodeSnapshot(raw.dumps, where === undefined ? {} : { where });
+	if (wire.absent.includes("links")) {
+		throw new EkexecError<NetworkCode>("check", "NETWORK_SNAPSHOT", "no dump of the links", {
+			where,
+		});
+	}
 	const names = linkNames(wire.links);
 	const vlans = readBridgeVlans(wire.bridgeLinks);
 	const leases = readLeases(raw);
@@ -54,7 +60,7 @@ function hostnameOf(raw: RawNetwork): string {
 }
 
 /** What the decoder met and has no table for, counted by kind and number. */
-function notesOf(wire: Decoded): readonly string[] {
+function notesOf(wire: Wire): readonly string[] {
 	const counts = new Map<string, number>();
 	const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
 	const lists = {
@@ -75,7 +81,10 @@ function notesOf(wire: Decoded): readonly string[] {
 		if (route.family !== 2 && route.family !== 10) count(`route of family ${route.family}`);
 	}
 	const notes = [...counts].map(([what, times]) => `not understood: ${what} (${times} times)`);
-	return wire.interrupted
-		? [...notes, "the network changed while it was read; what follows may be incomplete"]
-		: notes;
+	return wire.unstable.length === 0
+		? notes
+		: [
+				...notes,
+				`went on changing while it was read, and may be incomplete: ${wire.unstable.join(", ")}`,
+			];
 }

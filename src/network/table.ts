@@ -1,8 +1,8 @@
 // For people: tables of a network and of a plan.
 
+import { isKernelRule, isOwnLoopback, kernelRoutes } from "./kernel-made.ts";
 import type { Network } from "./model.ts";
 import type { Plan } from "./plan.ts";
-import { isKernelRule, isOwnLoopback, kernelRoutes } from "./kernel-made.ts";
 import { showAddress, showNexthop, showRoute, showRule } from "./show.ts";
 
 /** Longest list printed in full; the JSON has all. */
@@ -13,7 +13,11 @@ export function renderTable(network: Network): string {
 	const rows = network.links.map((link) => {
 		const addresses = network.addresses
 			.filter((each) => each.link === link.name && !isOwnLoopback(each))
-			.map((each) => showAddress({ ...each, link: "" }).replace(" dev ", "").trim());
+			.map((each) =>
+				showAddress({ ...each, link: "" })
+					.replace(" dev ", "")
+					.trim(),
+			);
 		const below = link.master ?? (link.parent === undefined ? "" : `on ${link.parent}`);
 		return [
 			link.name,
@@ -30,7 +34,10 @@ export function renderTable(network: Network): string {
 		["routes", network.routes.filter((each) => !isKernelMade(each)).map(showRoute)],
 		["rules", network.rules.filter((each) => !isKernelRule(each)).map(showRule)],
 		["nexthops", network.nexthops.map(showNexthop)],
-		["neighbours", network.neighbours.map((each) => `${each.address} ${each.mac ?? ""} dev ${each.link}`)],
+		[
+			"neighbours",
+			network.neighbours.map((each) => `${each.address} ${each.mac ?? ""} dev ${each.link}`),
+		],
 		[
 			"nameservers",
 			network.resolver.servers.length === 0
@@ -56,7 +63,10 @@ export function renderPlanTable(plan: Plan): string {
 	return [
 		renderTable(plan.network),
 		section("cards are recognised", matches),
-		section("renamed", plan.renames.map(({ from, to, reason }) => `${from} to ${to}: ${reason}`)),
+		section(
+			"renamed",
+			plan.renames.map(({ from, to, reason }) => `${from} to ${to}: ${reason}`),
+		),
 		section("changed", plan.changed),
 		section("left out", leftOut),
 		section("way back", plan.wayBackLinks.length === 0 ? [] : [plan.wayBackLinks.join(" on ")]),
@@ -78,8 +88,16 @@ function shorten(lines: readonly string[]): readonly string[] {
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
-	const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+	const widths = (rows[0] ?? []).map((_, at) =>
+		Math.max(...rows.map((row) => row[at]?.length ?? 0)),
+	);
 	return rows
-		.map((row) => `${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd()}\n`)
+		.map(
+			(row) =>
+				`${row
+					.map((cell, at) => cell.padEnd(widths[at] ?? 0))
+					.join("  ")
+					.trimEnd()}\n`,
+		)
 		.join("");
 }
