@@ -1,4 +1,6 @@
 import type { Command } from "./command.ts";
+import { net } from "./net.ts";
+import { netDiff } from "./net-diff.ts";
 
 /** A word that stands before several commands: `ekexec initrd …`. */
 export interface Group {
@@ -6,7 +8,9 @@ export interface Group {
 	readonly summary: string;
 }
 
-export const groups: readonly Group[] = [];
+export const groups: readonly Group[] = [
+	{ name: "net", summary: "Networks: what is, what a rescue system would make of it" },
+];
 
 /** Every command, in the order of the help screen. */
-export const commands: readonly Command[] = [];
+export const commands: readonly Command[] = [net, netDiff];

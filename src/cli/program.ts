@@ -53,7 +53,11 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 			for (const cmd of commands.filter((c) => c.usage.startsWith(`${group.name} `))) {
 				register(sub, cmd, cmd.usage.slice(group.name.length + 1));
 			}
-			return sub.demandCommand(1, `Which command of ${group.name}?`).strict();
+			// A group may be a command itself: `$0`.
+			const whole = commands.some((c) => c.usage.startsWith(`${group.name} $0`));
+			return whole
+				? sub.strict()
+				: sub.demandCommand(1, `Which command of ${group.name}?`).strict();
 		});
 	}
 	const grouped = new Set(groups.map((group) => group.name));

@@ -3,6 +3,7 @@ export { collectNetwork } from "./collect.ts";
 export { type Difference, diffNetworks } from "./diff.ts";
 export { type EmergencyFiles, renderEmergency } from "./emergency.ts";
 export type { NetworkCode } from "./error.ts";
+export { parseNetwork, planJson } from "./json.ts";
 export type { LeftOut } from "./left-out.ts";
 export type { LinkMatch } from "./match.ts";
 export {

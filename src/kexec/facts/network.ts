@@ -1,6 +1,11 @@
-import { type DumpName, dumpNames, dumpRequest, groupMask } from "../../netlink/index.ts";
 import {
-	type DumpName as ModelDump,
+	type DumpName,
+	dumpNames,
+	dumpRequest,
+	groupMask,
+	type RawDump,
+} from "../../netlink/index.ts";
+import {
 	networkFileCap,
 	networkFiles,
 	networkSymlinks,
@@ -9,17 +14,6 @@ import {
 import type { Source } from "../contract.ts";
 import { source } from "../sources.ts";
 import type { Evidence } from "./evidence.ts";
-
-/** What the network model calls each dump. */
-const modelNames: Readonly<Record<DumpName, ModelDump>> = {
-	links: "links",
-	bridgeLinks: "bridgeVlans",
-	addresses: "addresses",
-	nexthops: "nexthops",
-	routes: "routes",
-	rules: "rules",
-	neighbours: "neighbours",
-};
 
 /** The dumps and files that the network model is made from. */
 export function networkSources(): Source[] {
@@ -32,12 +26,14 @@ export function networkSources(): Source[] {
 
 /** What the helper read, in the form that a snapshot takes. A dump that this kernel refuses is left out. */
 export function rawNetwork(evidence: Evidence): RawNetwork {
-	const dumps: Partial<Record<ModelDump, Uint8Array>> = {};
+	const dumps: { [N in DumpName]?: RawDump } = {};
 	dumpNames.forEach((name, index) => {
 		const answer = evidence.dumps[index];
 		// A dump was taken again while the network changed; the last pass counts.
 		const pass = answer?.items.at(-1);
-		if (answer?.errno === 0 && pass !== undefined) dumps[modelNames[name]] = pass.bytes;
+		if (answer?.errno === 0 && pass !== undefined) {
+			dumps[name] = { bytes: pass.bytes, stable: pass.state !== "unstable" };
+		}
 	});
 	const files = new Map<string, Uint8Array>();
 	for (const pattern of networkFiles) {

@@ -69,6 +69,7 @@ function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | u
 	const told =
 		link.permAddress ?? link.linkinfo?.bondSlave?.permHwaddr ?? raw.permanentMacs?.get(name);
 	if (told !== undefined) return /^[0:]*$/.test(told) ? undefined : told;
+	if (link.type === hardwareTypes.loopback) return undefined;
 	// NET_ADDR_PERM of linux/netdevice.h: the address of now is the one burnt in.
 	const assigned = raw.files.get(`/sys/class/net/${name}/addr_assign_type`);
 	const permanent = link.linkinfo?.kind === undefined && assigned?.[0] === 0x30;
