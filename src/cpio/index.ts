@@ -38,6 +38,6 @@ export {
 	type ReadEntry,
 	readCpio,
 } from "./parse.ts";
-export { type Plan, type PlannedEntry, type PlanOptions, planCpio } from "./plan.ts";
+export { nameKey, type Plan, type PlannedEntry, type PlanOptions, planCpio } from "./plan.ts";
 export { addToSum } from "./sum.ts";
 export { type CpioChunk, chunksOf, packCpio, type WriteOptions, writeCpio } from "./write.ts";

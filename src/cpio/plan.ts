@@ -169,11 +169,12 @@ function paddedNameSize(nameSize: number, size: number, offset: number, align: n
 function collect<R>(entries: Iterable<CpioEntry<R>>, mtime: number): Map<Key, Slot<R>> {
 	const slots = new Map<Key, Slot<R>>();
 	for (const entry of entries) {
-		const { key, name } = normalise(entry.name, "name");
+		const key = nameKey(entry.name);
+		const name = fromKey(key);
 		const earlier = slots.get(key);
 		const slot: Slot<R> =
 			entry.kind === "link"
-				? { key, name, link: normalise(entry.target, "target").key }
+				? { key, name, link: nameKey(entry.target, "target") }
 				: { key, name, draft: draftOf(entry, key, name, mtime) };
 		if (earlier !== undefined) {
 			const both = earlier.draft?.kind === "directory" && slot.draft?.kind === "directory";
@@ -353,7 +354,17 @@ function linkError(slot: { name: Uint8Array; link?: Key }, found: string): Ekexe
 	});
 }
 
-function normalise(given: Name, field: string): { key: Key; name: Uint8Array } {
+/** Anything that makes a path not what it is to be: slashes at its ends or doubled, `.` or `..` as a part, NUL. */
+const unusual = /^\/|\/$|\/\/|(?:^|\/)\.\.?(?:\/|$)|\0|[^\0-\x7f]/;
+
+/**
+ * The one form of a name: no `./`, `/` or doubled slashes; `.` for the root. One character for each byte, so that
+ * it can be a key, and sorts as memcmp(3) does. Throws `CPIO_NAME` for what no archive can hold.
+ */
+export function nameKey(given: Name, field = "name"): string {
+	if (typeof given === "string" && given !== "" && given.length < pathMax && !unusual.test(given)) {
+		if (given !== trailerName && !given.startsWith(`${trailerName}/`)) return given;
+	}
 	const raw = toKey(typeof given === "string" ? utf8(given) : given);
 	const parts = raw.split("/").filter((part) => part !== "" && part !== ".");
 	const key = parts.join("/");
@@ -375,8 +386,7 @@ function normalise(given: Name, field: string): { key: Key; name: Uint8Array } {
 			field,
 		});
 	}
-	const final = key === "" ? rootKey : key;
-	return { key: final, name: fromKey(final) };
+	return key === "" ? rootKey : key;
 }
 
 function toKey(bytes: Uint8Array): Key {

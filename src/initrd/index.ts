@@ -1,1 +1,42 @@
-export {};
+/**
+ * Linux initrds: written, listed, extracted, verified and compared.
+ *
+ * @module
+ */
+export { type Codec, type CodecName, codecs } from "../compress/index.ts";
+export type { InitrdCode } from "./codes.ts";
+export { type ExtractOptions, type ExtractResult, extractInitrd } from "./extract.ts";
+export { fileChunks } from "./files.ts";
+export {
+	asManifest,
+	type Change,
+	compareManifests,
+	type Manifest,
+	type ManifestEntry,
+	manifestFormat,
+	manifestOf,
+	showPermissions,
+} from "./manifest.ts";
+export { mergeEntries } from "./merge.ts";
+export {
+	initrdChunks,
+	type PackFileOptions,
+	type PackOptions,
+	type PackResult,
+	packInitrd,
+} from "./pack.ts";
+export { matcher } from "./pattern.ts";
+export { type ReadRootOptions, readRoot } from "./read.ts";
+export { type Applied, type Inode, Node, Root, type RootOptions, type Trouble } from "./root.ts";
+export {
+	type ScanHandler,
+	type ScanOptions,
+	type Segment,
+	type SegmentStart,
+	scanInitrd,
+} from "./scan.ts";
+export type { ContentRef, FileRef, Path, StreamRef } from "./source.ts";
+export { joinSegments, segmentChunks } from "./split.ts";
+export { type ParseTreeOptions, parseTree, readTree } from "./tree.ts";
+export { type Problem, type VerifyOptions, type VerifyResult, verifyInitrd } from "./verify.ts";
+export { type WalkOptions, walk } from "./walk.ts";

@@ -1,0 +1,362 @@
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+	chmodSync,
+	closeSync,
+	constants,
+	fchmodSync,
+	fchownSync,
+	futimesSync,
+	lchownSync,
+	linkSync,
+	lstatSync,
+	lutimesSync,
+	openSync,
+	rmdirSync,
+	symlinkSync,
+	unlinkSync,
+	utimesSync,
+	writeSync,
+} from "node:fs";
+import { EkexecError } from "../bytes/index.ts";
+import type { ByteSource, Chunks } from "../compress/index.ts";
+import type { CpioEvent, ParsedEntry } from "../cpio/index.ts";
+import type { InitrdCode } from "./codes.ts";
+import { Folders, native } from "./folder.ts";
+import { matcher } from "./pattern.ts";
+import { type Inode, type Node, Root } from "./root.ts";
+import { type ScanOptions, type Segment, scanInitrd } from "./scan.ts";
+import { ioError } from "./source.ts";
+
+export interface ExtractOptions extends ScanOptions {
+	/** Only what these mean, and the folders on the way to it: see the `extract` command. Everything unless told. */
+	readonly patterns?: readonly string[];
+	/** Set owners, times and the set-id bits too. Owners need root. Off unless told. */
+	readonly preserve?: boolean;
+	/** Replace files that are already there. Off unless told. */
+	readonly overwrite?: boolean;
+	/** Told of each name as it is extracted. */
+	readonly onEntry?: (path: Uint8Array) => void;
+}
+
+export interface ExtractResult {
+	readonly segments: readonly Segment[];
+	/** Names that are there now, folders made on the way counted. */
+	readonly extracted: number;
+	/** Devices, fifos and sockets that could not be made, and why. */
+	readonly skipped: readonly { readonly path: Uint8Array; readonly reason: string }[];
+}
+
+/**
+ * Unpacks an initrd into a folder as a kernel would unpack it into an empty root: later entries win, `..` and absolute
+ * names and symlinks stay within that root. Symlinks are made last, so none of the archive's is ever followed on disk, and
+ * of those that were there before none is followed either: nothing is written outside the folder.
+ *
+ * Permissions are the archive's (without `preserve` less the set-id bits), owners and times the process's own. Files that
+ * were there before are an error unless `overwrite`. Throws what {@link scanInitrd} throws, `INITRD_IO`, `INITRD_UNSAFE`;
+ * what was extracted until then remains.
+ */
+export async function extractInitrd(
+	from: ByteSource | Chunks,
+	folder: string,
+	options: ExtractOptions = {},
+): Promise<ExtractResult> {
+	const extractor = new Extractor(folder, options);
+	try {
+		const segments = await scanInitrd(
+			from,
+			{ event: (event, segment) => extractor.event(event, segment.index) },
+			options,
+		);
+		extractor.finish();
+		return { segments, extracted: extractor.count, skipped: extractor.skipped };
+	} finally {
+		extractor.close();
+	}
+}
+
+class Extractor {
+	readonly skipped: { path: Uint8Array; reason: string }[] = [];
+	readonly #options: ExtractOptions;
+	readonly #wanted: (key: string) => boolean;
+	readonly #root: Root;
+	readonly #folders: Folders;
+	/** Names on disk of each inode that has any; folders and symlinks apart. */
+	readonly #names = new Map<Inode, Set<Node>>();
+	/** Wanted folders and symlinks: made or finished at the end. */
+	readonly #later = new Set<Node>();
+	/** Content of several names of which none was wanted so far. */
+	readonly #stashes = new Map<Inode, string>();
+	#fd: number | undefined;
+	#inode: Inode | undefined;
+
+	constructor(folder: string, options: ExtractOptions) {
+		this.#options = options;
+		const { patterns = [] } = options;
+		this.#wanted = patterns.length === 0 ? () => true : matcher(patterns);
+		this.#root = new Root({ lenient: true, onRemove: (node) => this.#remove(node) });
+		this.#folders = new Folders(folder, this.#root.root);
+	}
+
+	get count(): number {
+		let names = this.#later.size;
+		for (const nodes of this.#names.values()) names += nodes.size;
+		return names;
+	}
+
+	event(event: CpioEvent, segment: number): void {
+		if (event.type === "entry") this.#entry(event.entry, segment);
+		else if (event.type === "data") this.#data(event.bytes);
+		else if (event.type === "end") this.#end();
+		else if (event.type === "trailer") this.#root.trailer();
+	}
+
+	#entry(entry: ParsedEntry, segment: number): void {
+		const { node, takesData } = this.#root.apply(entry, segment);
+		if (node === undefined) return;
+		const { inode } = node;
+		const wanted = this.#wanted(node.key);
+		if (wanted) this.#options.onEntry?.(node.path);
+		if (inode.kind === "directory") {
+			if (wanted) {
+				this.#folders.of(node);
+				this.#later.add(node);
+			}
+			return;
+		}
+		if (inode.kind === "symlink") {
+			if (wanted) this.#later.add(node);
+			return;
+		}
+		const names = this.#names.get(inode);
+		if (wanted && !names?.has(node)) this.#make(node, names);
+		if (!takesData) return;
+		const path = this.#onDisk(inode) ?? (entry.nlink >= 2 ? this.#stash(inode) : undefined);
+		if (path !== undefined) this.#openFor(inode, path);
+	}
+
+	/** Puts a name on disk: one more for what is there, or the first. */
+	#make(node: Node, names: Set<Node> | undefined): void {
+		const { inode } = node;
+		const path = this.#free(node);
+		const other = this.#onDisk(inode);
+		if (other !== undefined) {
+			attempt(() => linkSync(native(other), native(path)), "link", node);
+		} else if (inode.kind === "file") {
+			const flags =
+				constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+			const fd = attempt(() => openSync(native(path), flags, 0o600), "create", node);
+			this.#settle(fd, inode);
+			closeSync(fd);
+		} else if (!this.#special(node)) return;
+		if (names === undefined) this.#names.set(inode, new Set([node]));
+		else names.add(node);
+	}
+
+	/** The path of a name that nothing has on disk, or an error. */
+	#free(node: Node): string {
+		const path = this.#folders.path(node);
+		const there = attempt(
+			() => lstatSync(native(path), { throwIfNoEntry: false }),
+			"look at",
+			node,
+		);
+		if (there === undefined) return path;
+		if (this.#options.overwrite !== true || there.isDirectory()) {
+			throw new EkexecError<InitrdCode>(
+				"refused",
+				"INITRD_UNSAFE",
+				"something of this name is already there",
+				{
+					where: node.key,
+					found: there.isDirectory() ? "a folder" : "a file",
+					remedy: there.isDirectory()
+						? "Extract to an empty folder."
+						: "Extract to an empty folder, or use --overwrite.",
+				},
+			);
+		}
+		attempt(() => unlinkSync(native(path)), "replace", node);
+		return path;
+	}
+
+	#openFor(inode: Inode, path: string): void {
+		const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW;
+		this.#fd = attempt(() => openSync(native(path), flags), "write", this.#first(inode));
+		this.#inode = inode;
+	}
+
+	#data(bytes: Uint8Array): void {
+		if (this.#fd === undefined) return;
+		const fd = this.#fd;
+		for (let at = 0; at < bytes.length; ) {
+			at += attempt(() => writeSync(fd, bytes, at), "write", this.#first(this.#inode));
+		}
+	}
+
+	#end(): void {
+		if (this.#fd === undefined || this.#inode === undefined) return;
+		this.#settle(this.#fd, this.#inode);
+		closeSync(this.#fd);
+		this.#fd = undefined;
+		this.#inode = undefined;
+	}
+
+	/** Gives an open file its owner, permissions and time. Writing or changing owners clears set-id bits: those come last. */
+	#settle(fd: number, inode: Inode): void {
+		const node = this.#first(inode);
+		attempt(
+			() => {
+				if (this.#options.preserve === true) fchownSync(fd, inode.uid, inode.gid);
+				fchmodSync(fd, this.#permissions(inode));
+				if (this.#options.preserve === true) futimesSync(fd, inode.mtime, inode.mtime);
+			},
+			"set owner and permissions of",
+			node,
+		);
+	}
+
+	/** A file of another owner that runs as its owner must not become one that runs as us. */
+	#permissions(inode: Inode): number {
+		return this.#options.preserve === true ? inode.permissions : inode.permissions & 0o1777;
+	}
+
+	/** Makes a device or fifo by mknod(1), for Node cannot; answers whether it did. */
+	#special(node: Node): boolean {
+		const { inode } = node;
+		const skip = (reason: string) => {
+			this.skipped.push({ path: node.path, reason });
+			return false;
+		};
+		if (inode.kind === "socket") return skip("a socket is made by the program that listens on it");
+		const device = inode.kind === "character" || inode.kind === "block";
+		if (device && process.geteuid?.() !== 0) return skip("only root can make devices");
+		const path = this.#folders.pathForOthers(node);
+		if (typeof native(path) !== "string") return skip("a device whose name is no plain text");
+		const what =
+			inode.kind === "fifo"
+				? ["p"]
+				: [inode.kind === "block" ? "b" : "c", `${inode.major}`, `${inode.minor}`];
+		const { status, stderr, error } = spawnSync("mknod", ["-m", "600", path, ...what], {
+			encoding: "utf8",
+			timeout: 10_000,
+		});
+		if (status !== 0) return skip(error?.message ?? stderr.trim());
+		const own = this.#folders.path(node);
+		attempt(
+			() => {
+				if (this.#options.preserve === true) lchownSync(own, inode.uid, inode.gid);
+				chmodSync(own, this.#permissions(inode));
+				if (this.#options.preserve === true) utimesSync(own, inode.mtime, inode.mtime);
+			},
+			"set owner and permissions of",
+			node,
+		);
+		return true;
+	}
+
+	#stash(inode: Inode): string {
+		const path = `${this.#folders.of(this.#root.root)}/.ekexec-${randomBytes(8).toString("hex")}`;
+		closeSync(
+			attempt(
+				() => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600),
+				"create",
+				undefined,
+			),
+		);
+		this.#stashes.set(inode, path);
+		return path;
+	}
+
+	#first(inode: Inode | undefined): Node | undefined {
+		for (const node of (inode && this.#names.get(inode)) ?? []) return node;
+		return undefined;
+	}
+
+	/** Where an inode's content is, under whatever name. */
+	#onDisk(inode: Inode): string | undefined {
+		const first = this.#first(inode);
+		return first === undefined ? this.#stashes.get(inode) : this.#folders.path(first);
+	}
+
+	/** A later entry takes the place of this name. */
+	#remove(node: Node): void {
+		const { inode } = node;
+		if (inode.kind === "symlink") this.#later.delete(node);
+		else if (inode.kind === "directory") {
+			this.#later.delete(node);
+			if (!this.#folders.made.has(node)) return;
+			const path = this.#folders.path(node);
+			this.#folders.forget(node);
+			attempt(() => rmdirSync(native(path)), "replace", node);
+		} else {
+			const names = this.#names.get(inode);
+			if (names?.has(node) !== true) return;
+			attempt(() => unlinkSync(native(this.#folders.path(node))), "replace", node);
+			names.delete(node);
+			if (names.size === 0) this.#names.delete(inode);
+		}
+	}
+
+	/** Symlinks, then the folders' own attributes, the deepest first. */
+	finish(): void {
+		const preserve = this.#options.preserve === true;
+		const folders: Node[] = [];
+		for (const node of this.#later) {
+			const { inode } = node;
+			if (inode.kind === "directory") folders.push(node);
+			else {
+				const path = this.#free(node);
+				const target = Buffer.from(inode.target ?? []);
+				attempt(
+					() => {
+						symlinkSync(target, native(path));
+						if (preserve) lchownSync(native(path), inode.uid, inode.gid);
+						if (preserve) lutimesSync(native(path), inode.mtime, inode.mtime);
+					},
+					"make the symlink",
+					node,
+				);
+			}
+		}
+		for (const node of this.#folders.made) if (!this.#later.has(node)) folders.push(node);
+		const depth = (node: Node) => (node.parent === undefined ? 0 : node.key.split("/").length);
+		const deepestFirst = folders.map((node) => ({ node, depth: depth(node) }));
+		deepestFirst.sort((a, b) => b.depth - a.depth);
+		for (const { node } of deepestFirst) {
+			const { inode } = node;
+			// A folder that was there before keeps what it had, unless the archive's attributes are asked for.
+			if (!preserve && !this.#folders.made.has(node)) continue;
+			const path = native(`${this.#folders.of(node)}/.`);
+			attempt(
+				() => {
+					if (preserve && !node.implied) lchownSync(path, inode.uid, inode.gid);
+					chmodSync(path, this.#permissions(inode));
+					if (preserve && !node.implied) utimesSync(path, inode.mtime, inode.mtime);
+				},
+				"set owner and permissions of",
+				node,
+			);
+		}
+	}
+
+	close(): void {
+		if (this.#fd !== undefined) closeSync(this.#fd);
+		for (const path of this.#stashes.values()) {
+			try {
+				unlinkSync(path);
+			} catch {
+				// The first error is the one to tell.
+			}
+		}
+		this.#folders.close();
+	}
+}
+
+function attempt<T>(call: () => T, doing: string, node: Node | undefined): T {
+	try {
+		return call();
+	} catch (error) {
+		throw ioError(error, doing, node?.path ?? "the folder");
+	}
+}

@@ -1,0 +1,112 @@
+import { alignUp } from "../bytes/index.ts";
+import type { Codec } from "../compress/index.ts";
+import {
+	alignment,
+	type CpioEntry,
+	type Plan,
+	planCpio,
+	type WriteOptions,
+} from "../cpio/index.ts";
+import { fill, fillSize } from "./fill.ts";
+import { OutputFile } from "./output.ts";
+import type { ContentRef } from "./source.ts";
+
+export interface PackOptions extends Omit<WriteOptions, "offset"> {
+	/** Compresses the archive; none unless told. */
+	readonly codec?: Codec;
+	/** On the codec's own scale. */
+	readonly level?: number;
+	readonly signal?: AbortSignal | undefined;
+	/** Told now and then how many bytes of the archive, before compression, are done, of how many. */
+	readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What was packed. Sizes in bytes. */
+export interface PackResult {
+	/** Entries, implied folders counted, the trailer not. */
+	readonly entries: number;
+	/** Length of the archive before compression. */
+	readonly unpackedSize: number;
+	/** Length of what was written, without any base. */
+	readonly size: number;
+}
+
+/** An initrd of these entries as a stream, in large chunks: the archive, compressed if a codec is given. */
+export async function* initrdChunks(
+	entries: Iterable<CpioEntry<ContentRef>>,
+	options: PackOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+	yield* compressed(planCpio(entries, options), options);
+}
+
+async function* compressed(
+	plan: Plan<ContentRef>,
+	options: PackOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const archive = metered(fill(plan, options), plan.size, options);
+	if (options.codec === undefined || options.codec.name === "none") {
+		yield* archive;
+		return;
+	}
+	yield* options.codec.compress(archive, {
+		size: plan.size,
+		...(options.level === undefined ? {} : { level: options.level }),
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+	});
+}
+
+async function* metered(
+	chunks: AsyncIterable<Uint8Array>,
+	total: number,
+	options: PackOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	let done = 0;
+	for await (const chunk of chunks) {
+		options.signal?.throwIfAborted();
+		yield chunk;
+		done += chunk.length;
+		options.onProgress?.(done, total);
+	}
+}
+
+export interface PackFileOptions extends PackOptions {
+	/** Path of an initrd that the new file begins with; it may be the output itself. */
+	readonly appendTo?: string;
+}
+
+/**
+ * Writes an initrd to a file, which appears under its name only when it is complete. With `appendTo` the archive becomes
+ * one more segment behind that initrd, at a multiple of four. Throws what {@link planCpio} throws, `INITRD_IO`,
+ * `INITRD_CHANGED`, what the codec throws, and the signal's reason; the file is then as it was.
+ */
+export async function packInitrd(
+	entries: Iterable<CpioEntry<ContentRef>>,
+	path: string,
+	options: PackFileOptions = {},
+): Promise<PackResult> {
+	// Faults in the entries come out before the file is touched.
+	const early = options.appendTo === undefined ? planCpio(entries, options) : undefined;
+	const file = await OutputFile.create(path, { base: options.appendTo, bufferSize: fillSize });
+	try {
+		const start = alignUp(file.size, alignment);
+		if (start > file.size) await file.append(new Uint8Array(start - file.size));
+		const plan = early ?? planCpio(entries, { ...options, offset: start });
+		if (options.codec === undefined || options.codec.name === "none") {
+			let done = 0;
+			for await (const bytes of fill(plan, { ...options, take: () => file.take() })) {
+				options.signal?.throwIfAborted();
+				await file.put(bytes);
+				done += bytes.length;
+				options.onProgress?.(done, plan.size);
+			}
+		} else {
+			for await (const bytes of compressed(plan, options)) await file.append(bytes);
+		}
+		const size = file.size - start;
+		await file.finish();
+		return { entries: plan.entries.length, unpackedSize: plan.size, size };
+	} catch (error) {
+		await file.discard();
+		throw error;
+	}
+}

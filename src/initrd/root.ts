@@ -1,0 +1,328 @@
+import { EkexecError, showBytes } from "../bytes/index.ts";
+import { type EntryKind, type ParsedEntry, permissionBits } from "../cpio/index.ts";
+import type { InitrdCode } from "./codes.ts";
+
+// Names within this file are strings of one character a byte.
+
+/** A thing in the file system, whatever its names. */
+export interface Inode {
+	readonly kind: EntryKind;
+	/** Permissions with set-uid, set-gid, sticky. */
+	permissions: number;
+	uid: number;
+	gid: number;
+	mtime: number;
+	/** Length of a file's content in bytes; 0 for everything else. */
+	size: number;
+	/** Lower-case hex of a file's SHA-256, where the reader computes it. */
+	sha256?: string;
+	/** A symlink's. */
+	readonly target: Uint8Array | undefined;
+	readonly major: number;
+	readonly minor: number;
+	/** How many names it has. */
+	names: number;
+	/** Which entry its content came from last: segment and offset of the header. */
+	from: { readonly segment: number; readonly offset: number } | undefined;
+}
+
+/** A name in the file system. */
+export class Node {
+	readonly parent: Node | undefined;
+	readonly leaf: string;
+	readonly inode: Inode;
+	/** A directory's. */
+	readonly children: Map<string, Node> | undefined;
+	/** Not listed by any entry, but needed by one. */
+	implied = false;
+
+	constructor(parent: Node | undefined, leaf: string, inode: Inode) {
+		this.parent = parent;
+		this.leaf = leaf;
+		this.inode = inode;
+		this.children = inode.kind === "directory" ? new Map() : undefined;
+	}
+
+	/** Path from the root as a string of one character a byte, without a slash in front; `.` for the root. */
+	get key(): string {
+		if (this.parent === undefined) return ".";
+		let key = this.leaf;
+		for (let up = this.parent; up.parent !== undefined; up = up.parent) key = `${up.leaf}/${key}`;
+		return key;
+	}
+
+	get path(): Uint8Array {
+		return Buffer.from(this.key, "latin1");
+	}
+}
+
+/** What a kernel does with an entry that it does not take as it stands. */
+export type Trouble =
+	/** Some folder on the way is missing: the kernel skips the entry in silence. */
+	| "no-parent"
+	/** Something on the way is no folder: skipped in silence. */
+	| "parent-no-directory"
+	/** Symlinks on the way lead in a circle: skipped in silence. */
+	| "loop"
+	/** A folder that is not empty stands in its place: skipped in silence. */
+	| "directory-not-empty"
+	/** One more name for itself: the kernel takes the name away and then finds nothing to link to. */
+	| "self-link"
+	/** Something of another kind stood in its place and is gone. */
+	| "replaced"
+	/** The name holds `..`: taken as the path says, which never leads above the root. */
+	| "dot-dot";
+
+/** What an entry did to the tree. */
+export interface Applied {
+	/** The name it made or changed; undefined if the kernel skips it. */
+	readonly node: Node | undefined;
+	/** Whether the entry's data becomes the inode's content. */
+	readonly takesData: boolean;
+	readonly troubles: readonly Trouble[];
+}
+
+export interface RootOptions {
+	/** Make folders that are missing instead of skipping the entry as a kernel does. */
+	readonly lenient?: boolean;
+	/** Told of every name that goes away because something else takes its place, before that is made. */
+	readonly onRemove?: (node: Node) => void;
+}
+
+/** More names than any initramfs has: a bomb otherwise turns a few compressed bytes into gigabytes of tree. */
+export const maxNodes = 2_000_000;
+/** All names together, in bytes; the mean name has thirty. */
+export const maxNameBytes: number = 256 * 1024 * 1024;
+/** Linux follows this many symlinks in one path (include/linux/namei.h, MAXSYMLINKS). */
+const maxSymlinks = 40;
+
+type Walked = { readonly dir: Node; readonly leaf: string } | Trouble;
+
+/**
+ * The file system that an initrd becomes, kept in memory without contents. Entries are applied as do_name(),
+ * do_symlink(), maybe_link() and clean_path() of init/initramfs.c do: symlinks on the way are followed within the root,
+ * later entries win, a file written again keeps its inode and with it its other names, hard links are those of one
+ * archive, a folder is only replaced if it is empty.
+ */
+export class Root {
+	readonly root: Node = new Node(undefined, "", directory(0o755, 0));
+	readonly #options: RootOptions;
+	/** First name of each thing with several, until the archive ends. */
+	#links = new Map<string, string>();
+	#nodes = 0;
+	#nameBytes = 0;
+
+	constructor(options: RootOptions = {}) {
+		this.#options = options;
+	}
+
+	/** Hard links never reach over the end of an archive. */
+	trailer(): void {
+		this.#links = new Map();
+	}
+
+	apply(entry: ParsedEntry, segment: number): Applied {
+		const name = Buffer.from(entry.name).toString("latin1");
+		const troubles: Trouble[] = name.split("/").includes("..") ? ["dot-dot"] : [];
+		const walked = this.#walk(name, this.#options.lenient === true);
+		if (typeof walked === "string")
+			return { node: undefined, takesData: false, troubles: [...troubles, walked] };
+		const { dir, leaf } = walked;
+
+		if (entry.kind === "directory") return this.#directory(entry, dir, leaf, troubles);
+		if (leaf === "")
+			return { node: undefined, takesData: false, troubles: [...troubles, "directory-not-empty"] };
+
+		if (entry.kind !== "symlink" && entry.nlink >= 2) {
+			const { devmajor, devminor, ino } = entry;
+			const id = `${devmajor}:${devminor}:${ino}:${entry.kind}`;
+			const first = this.#links.get(id);
+			if (first === undefined) this.#links.set(id, name);
+			else return this.#link(first, entry, dir, leaf, segment, troubles);
+		}
+
+		const there = dir.children?.get(leaf);
+		if (there !== undefined && (there.inode.kind !== entry.kind || entry.kind === "symlink")) {
+			if (!this.#remove(there, troubles)) return { node: undefined, takesData: false, troubles };
+		} else if (there !== undefined) {
+			// A file is truncated and written again, under all its names; a device keeps its number.
+			own(there.inode, entry);
+			if (entry.kind === "file") fillWith(there.inode, entry, segment);
+			return { node: there, takesData: entry.kind === "file", troubles };
+		}
+		const inode: Inode = {
+			kind: entry.kind,
+			permissions: entry.mode & permissionBits,
+			uid: entry.uid,
+			gid: entry.gid,
+			mtime: entry.mtime,
+			size: 0,
+			target: entry.target,
+			major: entry.rdevmajor,
+			minor: entry.rdevminor,
+			names: 0,
+			from: undefined,
+		};
+		if (entry.kind === "file") fillWith(inode, entry, segment);
+		return { node: this.#add(dir, leaf, inode), takesData: entry.kind === "file", troubles };
+	}
+
+	/** The name at a path, symlinks followed on the way and, if wanted, at its end. */
+	find(path: Uint8Array, follow = false): Node | undefined {
+		let name = Buffer.from(path).toString("latin1");
+		for (let hops = 0; hops <= maxSymlinks; hops++) {
+			const walked = this.#walk(name, false);
+			if (typeof walked === "string") return undefined;
+			const node = walked.leaf === "" ? walked.dir : walked.dir.children?.get(walked.leaf);
+			if (!follow || node?.inode.kind !== "symlink") return node;
+			const target = Buffer.from(node.inode.target ?? []).toString("latin1");
+			name = target.startsWith("/") ? target : `${walked.dir.key}/${target}`;
+		}
+		return undefined;
+	}
+
+	/** All names below the root in the order of their bytes, parents first. */
+	*nodes(): Generator<Node, void, void> {
+		const stack: Node[] = sortedChildren(this.root).reverse();
+		for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+			yield node;
+			if (node.children !== undefined) stack.push(...sortedChildren(node).reverse());
+		}
+	}
+
+	#directory(entry: ParsedEntry, dir: Node, leaf: string, troubles: Trouble[]): Applied {
+		let node = leaf === "" ? dir : dir.children?.get(leaf);
+		if (node !== undefined && node.inode.kind !== "directory") {
+			this.#remove(node, troubles);
+			node = undefined;
+		}
+		node ??= this.#add(dir, leaf, directory(0, 0));
+		own(node.inode, entry);
+		node.implied = false;
+		return { node, takesData: false, troubles };
+	}
+
+	/** One more name for what the archive calls by its first. */
+	#link(
+		first: string,
+		entry: ParsedEntry,
+		dir: Node,
+		leaf: string,
+		segment: number,
+		troubles: Trouble[],
+	): Applied {
+		const old = this.find(Buffer.from(first, "latin1"));
+		const there = dir.children?.get(leaf);
+		if (old === undefined || old.inode.kind === "directory") {
+			return { node: undefined, takesData: false, troubles: [...troubles, "no-parent"] };
+		}
+		if (there !== undefined && !this.#remove(there, troubles)) {
+			return { node: undefined, takesData: false, troubles };
+		}
+		if (there === old)
+			return { node: undefined, takesData: false, troubles: [...troubles, "self-link"] };
+		const node = this.#add(dir, leaf, old.inode);
+		const takesData = entry.kind === "file" && entry.filesize > 0;
+		if (entry.kind === "file") own(old.inode, entry);
+		if (takesData) fillWith(old.inode, entry, segment);
+		return { node, takesData, troubles };
+	}
+
+	#add(dir: Node, leaf: string, inode: Inode): Node {
+		const node = new Node(dir, leaf, inode);
+		this.#nodes += 1;
+		this.#nameBytes += leaf.length;
+		if (this.#nodes > maxNodes || this.#nameBytes > maxNameBytes) {
+			throw new EkexecError<InitrdCode>(
+				"check",
+				"INITRD_LIMIT",
+				"more entries than any initramfs has",
+				{
+					where: showBytes(node.path.subarray(0, 200)),
+					expected: `at most ${maxNodes} names with ${maxNameBytes} bytes`,
+				},
+			);
+		}
+		inode.names += 1;
+		dir.children?.set(leaf, node);
+		return node;
+	}
+
+	/** Takes a name away, as unlink(2) or rmdir(2): false if it is a folder with something in it. */
+	#remove(node: Node, troubles: Trouble[]): boolean {
+		if (node.children !== undefined && node.children.size > 0) {
+			troubles.push("directory-not-empty");
+			return false;
+		}
+		if (node.inode.kind !== "symlink") troubles.push("replaced");
+		this.#options.onRemove?.(node);
+		node.parent?.children?.delete(node.leaf);
+		node.inode.names -= 1;
+		this.#nodes -= 1;
+		this.#nameBytes -= node.leaf.length;
+		return true;
+	}
+
+	/** Goes to the folder that holds the last part of a path. An empty leaf means the folder itself. */
+	#walk(name: string, make: boolean): Walked {
+		let dir = this.root;
+		let hops = 0;
+		const rest = name.split("/").reverse();
+		for (;;) {
+			const part = rest.pop();
+			if (part === undefined) return { dir, leaf: "" };
+			if (part === "" || part === ".") continue;
+			if (part === "..") {
+				dir = dir.parent ?? this.root;
+				continue;
+			}
+			if (rest.every((later) => later === "")) return { dir, leaf: part };
+			let next = dir.children?.get(part);
+			if (next === undefined) {
+				if (!make) return "no-parent";
+				next = this.#add(dir, part, directory(0o755, 0));
+				next.implied = true;
+			}
+			if (next.inode.kind === "symlink") {
+				if (++hops > maxSymlinks) return "loop";
+				const target = Buffer.from(next.inode.target ?? []).toString("latin1");
+				if (target.startsWith("/")) dir = this.root;
+				rest.push(...target.split("/").reverse());
+			} else if (next.inode.kind !== "directory") return "parent-no-directory";
+			else dir = next;
+		}
+	}
+}
+
+function sortedChildren(node: Node): Node[] {
+	return [...(node.children?.values() ?? [])].sort((a, b) => (a.leaf < b.leaf ? -1 : 1));
+}
+
+function directory(permissions: number, mtime: number): Inode {
+	return {
+		kind: "directory",
+		permissions,
+		uid: 0,
+		gid: 0,
+		mtime,
+		size: 0,
+		target: undefined,
+		major: 0,
+		minor: 0,
+		names: 0,
+		from: undefined,
+	};
+}
+
+function own(inode: Inode, entry: ParsedEntry): void {
+	inode.permissions = entry.mode & permissionBits;
+	inode.uid = entry.uid;
+	inode.gid = entry.gid;
+	inode.mtime = entry.mtime;
+}
+
+function fillWith(inode: Inode, entry: ParsedEntry, segment: number): void {
+	inode.size = entry.filesize;
+	inode.from = { segment, offset: entry.offset };
+	delete inode.sha256;
+}

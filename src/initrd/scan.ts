@@ -1,0 +1,185 @@
+import { EkexecError } from "../bytes/index.ts";
+import {
+	type ByteSource,
+	byteSource,
+	type Chunks,
+	type CodecName,
+	codecOf,
+	IDENTIFY_BYTES,
+	MAX_OUTPUT,
+} from "../compress/index.ts";
+import { type CpioEvent, CpioParser } from "../cpio/index.ts";
+import type { InitrdCode } from "./codes.ts";
+
+/** Where a segment begins and what it is. */
+export interface SegmentStart {
+	/** 0, 1, … in the order of the file. */
+	readonly index: number;
+	/** `none` is one uncompressed archive; else one compressed stream, which may hold several archives. */
+	readonly kind: CodecName;
+	/** Offset in the file. */
+	readonly offset: number;
+	/** NULs between the segment before (or the start of the file) and this one. */
+	readonly padding: number;
+	/** The first bytes of the segment: 13, fewer at the end of the file. */
+	readonly head: Uint8Array;
+}
+
+/** A whole segment. Sizes in bytes. */
+export interface Segment extends SegmentStart {
+	/** Bytes it takes in the file, padding behind it not counted. */
+	readonly length: number;
+	/** Bytes of its archives, unpacked. */
+	readonly unpackedSize: number;
+	readonly entries: number;
+	/** Bytes of all files' data. */
+	readonly dataSize: number;
+}
+
+/** Told what a scan meets. Where an answer is a promise the scan waits for it; `bytes` of data are valid until then. */
+export interface ScanHandler {
+	readonly segment?: (start: SegmentStart) => void;
+	/** Offsets in the event count from the file's start where the segment is `none`, else from that of the unpacked stream. */
+	readonly event?: (event: CpioEvent, segment: SegmentStart) => void | Promise<void>;
+	readonly segmentEnd?: (segment: Segment) => void | Promise<void>;
+}
+
+export interface ScanOptions {
+	/** Name of the file, for errors. */
+	readonly where?: string | undefined;
+	/** Most bytes that all segments together may unpack to; `MAX_OUTPUT` of the compress room unless told. */
+	readonly maxOutput?: number | undefined;
+	/** Cores to decompress on; all unless told. */
+	readonly threads?: number | undefined;
+	readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Goes through an initrd as unpack_to_rootfs() of init/initramfs.c does: NULs are skipped, `0` at a multiple of four
+ * begins an archive, anything else must be a compressed stream, and what comes out of that must be archives and NULs
+ * again. Memory is constant. Throws `check` errors with offset and segment at the first thing that would end the
+ * kernel's unpacking, and `COMPRESS_LIMIT` where the unpacked size passes `maxOutput`.
+ */
+export async function scanInitrd(
+	from: ByteSource | Chunks,
+	handler: ScanHandler = {},
+	options: ScanOptions = {},
+): Promise<Segment[]> {
+	const { where, signal } = options;
+	const source = byteSource(from, {
+		...(where === undefined ? {} : { where }),
+		...(signal === undefined ? {} : { signal }),
+	});
+	let left = options.maxOutput ?? MAX_OUTPUT;
+	const segments: Segment[] = [];
+	for (;;) {
+		const padding = await source.skipZeros();
+		const head = (await source.peek(IDENTIFY_BYTES)).slice();
+		if (head.length === 0) return segments;
+		const { offset } = source;
+		const codec = head[0] === 0x30 ? undefined : codecOf(head, where, offset);
+		if (codec === undefined && head[0] !== 0x30) throw unknownSegment(head, offset, where);
+		const start: SegmentStart = {
+			index: segments.length,
+			kind: codec?.name ?? "none",
+			offset,
+			padding,
+			head,
+		};
+		handler.segment?.(start);
+		const counter = new Counter(start, handler);
+		let unpackedSize = 0;
+		if (codec === undefined) {
+			await readPlain(source, counter, where);
+			unpackedSize = source.offset - offset;
+		} else {
+			const name = `segment ${start.index} (${codec.name}, from offset ${offset})`;
+			const parser = new CpioParser({
+				where: where === undefined ? name : `${where}, ${name}, unpacked`,
+			});
+			const unpacked = codec.decode(source, {
+				maxOutput: left,
+				...(options.threads === undefined ? {} : { threads: options.threads }),
+				...(signal === undefined ? {} : { signal }),
+			});
+			for await (const chunk of unpacked) {
+				unpackedSize += chunk.length;
+				parser.push(chunk);
+				await counter.drain(parser);
+			}
+			parser.end();
+			await counter.drain(parser);
+		}
+		left -= unpackedSize;
+		const { entries, dataSize } = counter;
+		const segment = { ...start, length: source.offset - offset, unpackedSize, entries, dataSize };
+		segments.push(segment);
+		await handler.segmentEnd?.(segment);
+	}
+}
+
+/** Reads one uncompressed archive, up to its trailer and not a byte further. */
+async function readPlain(
+	source: ByteSource,
+	counter: Counter,
+	where: string | undefined,
+): Promise<void> {
+	const parser = new CpioParser({
+		offset: source.offset,
+		...(where === undefined ? {} : { where }),
+	});
+	for (;;) {
+		const chunk = await source.next();
+		if (chunk === undefined) parser.end();
+		else parser.push(chunk);
+		if (await counter.drain(parser, true)) {
+			source.unread(parser.rest);
+			return;
+		}
+	}
+}
+
+class Counter {
+	entries = 0;
+	dataSize = 0;
+	readonly #start: SegmentStart;
+	readonly #handler: ScanHandler;
+
+	constructor(start: SegmentStart, handler: ScanHandler) {
+		this.#start = start;
+		this.#handler = handler;
+	}
+
+	/** Passes on all events that the parser has; stops behind a trailer if wanted, and says so. */
+	async drain(parser: CpioParser, stopAtTrailer = false): Promise<boolean> {
+		for (let event = parser.next(); event !== undefined; event = parser.next()) {
+			if (event.type === "entry") this.entries += 1;
+			else if (event.type === "data") this.dataSize += event.bytes.length;
+			const busy = this.#handler.event?.(event, this.#start);
+			if (busy !== undefined) await busy;
+			if (stopAtTrailer && event.type === "trailer") return true;
+		}
+		return false;
+	}
+}
+
+function unknownSegment(
+	head: Uint8Array,
+	offset: number,
+	where: string | undefined,
+): EkexecError<InitrdCode> {
+	const found = [...head.subarray(0, 6)]
+		.map((byte) => byte.toString(16).padStart(2, "0"))
+		.join(" ");
+	return new EkexecError("check", "INITRD_SEGMENT", "neither an archive nor compressed data", {
+		where,
+		offset,
+		field: "magic",
+		expected: "070701, 070702, or the magic of gzip, xz or zstd",
+		found: `bytes ${found}`,
+		remedy:
+			offset === 0
+				? "This is no initrd."
+				: "A kernel unpacks what comes before and ignores the rest.",
+	});
+}
