@@ -48,13 +48,18 @@ export function readArm64Image(bytes: Uint8Array, where = "kernel"): Arm64Image 
 	const pageSize = sizes[Math.floor(flags / 2) % 4];
 	// Before 3.17 the size was zero; the kernel's documentation says what to assume, but such kernels cannot be kexec'd.
 	if (head.imageSize === 0n || head.imageSize > 0x4000_0000n) {
-		throw new EkexecError<KernelImageCode>("check", "KERNEL_BROKEN", "the image's size makes no sense", {
-			where,
-			offset: 16,
-			field: "arm64_image_header.image_size",
-			expected: "1 byte to 1 GiB",
-			found: `${head.imageSize}`,
-		});
+		throw new EkexecError<KernelImageCode>(
+			"check",
+			"KERNEL_BROKEN",
+			"the image's size makes no sense",
+			{
+				where,
+				offset: 16,
+				field: "arm64_image_header.image_size",
+				expected: "1 byte to 1 GiB",
+				found: `${head.imageSize}`,
+			},
+		);
 	}
 	const version = bannerOf(bytes);
 	return {

@@ -76,7 +76,11 @@ export interface BzImage {
 	readonly initrdMax: number;
 	readonly flags: BzImageFlags;
 	/** The compressed kernel in the file. */
-	readonly payload: { readonly offset: number; readonly size: number; readonly compression: string };
+	readonly payload: {
+		readonly offset: number;
+		readonly size: number;
+		readonly compression: string;
+	};
 }
 
 /** Bits of xloadflags and loadflags. */
@@ -118,24 +122,37 @@ export function readBzImage(bytes: Uint8Array, where = "kernel"): BzImage {
 	const head = setupHeader.read(cursor);
 	// Below 2.06 there is no cmdline_size, and no kernel of this century is that old.
 	if (head.version < 0x0206 || (head.loadFlags & 1) === 0) {
-		throw new EkexecError<KernelImageCode>("check", "KERNEL_UNSUPPORTED", "this kernel's boot protocol is too old", {
-			where,
-			offset: 0x206,
-			expected: "a bzImage of protocol 2.06 or later",
-			found: `${head.version >> 8}.${head.version & 0xff}`,
-		});
+		throw new EkexecError<KernelImageCode>(
+			"check",
+			"KERNEL_UNSUPPORTED",
+			"this kernel's boot protocol is too old",
+			{
+				where,
+				offset: 0x206,
+				expected: "a bzImage of protocol 2.06 or later",
+				found: `${head.version >> 8}.${head.version & 0xff}`,
+			},
+		);
 	}
 	const setupSize = ((head.setupSectors === 0 ? 4 : head.setupSectors) + 1) * 512;
 	if (setupSize >= bytes.length) {
-		throw new EkexecError<KernelImageCode>("check", "KERNEL_BROKEN", "the file ends within its setup code", {
-			where,
-			offset: setupHeaderOffset,
-			field: "setup_header.setup_sects",
-			expected: `more than ${setupSize} bytes`,
-			found: `${bytes.length}`,
-		});
+		throw new EkexecError<KernelImageCode>(
+			"check",
+			"KERNEL_BROKEN",
+			"the file ends within its setup code",
+			{
+				where,
+				offset: setupHeaderOffset,
+				field: "setup_header.setup_sects",
+				expected: `more than ${setupSize} bytes`,
+				found: `${bytes.length}`,
+			},
+		);
 	}
-	const version = versionOf(bytes, head.kernelVersion === 0 ? undefined : head.kernelVersion + 0x200);
+	const version = versionOf(
+		bytes,
+		head.kernelVersion === 0 ? undefined : head.kernelVersion + 0x200,
+	);
 	const has = (protocol: number) => head.version >= protocol;
 	const xload = has(0x020c) ? head.xloadFlags : 0;
 	const offset = setupSize + head.payloadOffset;
@@ -165,7 +182,9 @@ export function readBzImage(bytes: Uint8Array, where = "kernel"): BzImage {
 }
 
 function compressionAt(bytes: Uint8Array, offset: number): string {
-	const head = [...bytes.subarray(offset, offset + 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
+	const head = [...bytes.subarray(offset, offset + 4)]
+		.map((b) => b.toString(16).padStart(2, "0"))
+		.join("");
 	return compressions.find(([start]) => head.startsWith(start))?.[1] ?? "none";
 }
 

@@ -1,10 +1,14 @@
 // Kernel images by what their first bytes say.
 import { Cursor, EkexecError, showBytes, startsWith, text, utf8 } from "../bytes/index.ts";
-import { type BzImage, isBzImage, readBzImage } from "./bzimage.ts";
 import { type Arm64Image, isArm64Image, readArm64Image } from "./arm64-image.ts";
+import { type BzImage, isBzImage, readBzImage } from "./bzimage.ts";
 import { readSignature, type Signature } from "./pe.ts";
 
-export type KernelImageCode = "KERNEL_UNKNOWN" | "KERNEL_BROKEN" | "KERNEL_UNSUPPORTED" | "KERNEL_TOO_LARGE";
+export type KernelImageCode =
+	| "KERNEL_UNKNOWN"
+	| "KERNEL_BROKEN"
+	| "KERNEL_UNSUPPORTED"
+	| "KERNEL_TOO_LARGE";
 
 /** An EFI zboot image: a small EFI program around a compressed kernel. */
 export interface ZbootImage {
@@ -45,12 +49,17 @@ export function readKernelImage(bytes: Uint8Array, where = "kernel"): KernelImag
 	if (isArm64Image(bytes)) return { ...readArm64Image(bytes, where), ...extra };
 	if (startsWith(bytes, zbootMagic, 4)) return { ...readZboot(bytes, where), ...extra };
 	if (startsWith(bytes, Uint8Array.of(0x1f, 0x8b, 8))) return { format: "gzip", efi: false };
-	throw new EkexecError<KernelImageCode>("check", "KERNEL_UNKNOWN", "this is no kernel image that ekexec knows", {
-		where,
-		offset: 0,
-		expected: "an x86 bzImage, an arm64 Image, an EFI zboot image or a gzipped one",
-		found: showBytes(bytes.subarray(0, 16)),
-	});
+	throw new EkexecError<KernelImageCode>(
+		"check",
+		"KERNEL_UNKNOWN",
+		"this is no kernel image that ekexec knows",
+		{
+			where,
+			offset: 0,
+			expected: "an x86 bzImage, an arm64 Image, an EFI zboot image or a gzipped one",
+			found: showBytes(bytes.subarray(0, 16)),
+		},
+	);
 }
 
 function readZboot(bytes: Uint8Array, where: string): ZbootImage {
@@ -62,13 +71,18 @@ function readZboot(bytes: Uint8Array, where: string): ZbootImage {
 	const name = cursor.take(32, "zboot.comp_type");
 	const end = name.indexOf(0);
 	if (offset + size > bytes.length) {
-		throw new EkexecError<KernelImageCode>("check", "KERNEL_BROKEN", "the payload lies outside of the file", {
-			where,
-			offset: 8,
-			field: "zboot.payload_offset",
-			expected: `at most ${bytes.length}`,
-			found: `${offset} + ${size}`,
-		});
+		throw new EkexecError<KernelImageCode>(
+			"check",
+			"KERNEL_BROKEN",
+			"the payload lies outside of the file",
+			{
+				where,
+				offset: 8,
+				field: "zboot.payload_offset",
+				expected: `at most ${bytes.length}`,
+				found: `${offset} + ${size}`,
+			},
+		);
 	}
 	const compression = text(name.subarray(0, end < 0 ? name.length : end));
 	return { format: "zboot", compression, payload: { offset, size } };

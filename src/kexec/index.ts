@@ -1,4 +1,7 @@
+export type { Arm64Image } from "./arm64-image.ts";
+export { planArm64 } from "./arm64-load.ts";
 export { type HelperArch, helperBinary, helperFile, helperPlaces } from "./binaries.ts";
+export type { BzImage, BzImageFlags } from "./bzimage.ts";
 export {
 	HelperClient,
 	type Loaded,
@@ -38,7 +41,23 @@ export { errnoName } from "./errno.ts";
 export { complaintOf, type Explanation, explanationOf, explanations } from "./explain.ts";
 export * from "./facts/index.ts";
 export type { GoOptions } from "./go.ts";
+export {
+	type GzipImage,
+	type KernelImage,
+	type KernelImageCode,
+	readKernelImage,
+	type ZbootImage,
+} from "./image.ts";
 export type { LoadFile, LoadSegments, Segment } from "./load.ts";
+export {
+	type EfiFacts,
+	type EfiMemory,
+	type LoadFacts,
+	loadSources,
+	readLoadFacts,
+} from "./load-facts.ts";
+export type { MemoryRange } from "./memory-map.ts";
+export type { Signature } from "./pe.ts";
 export { literalPath, type NetlinkSourceOptions, source } from "./sources.ts";
 export {
 	type DigestPart,
@@ -51,3 +70,5 @@ export {
 } from "./staging.ts";
 export { decodeStat, decodeStatfs, type FileStat, type FileSystemStat } from "./stat.ts";
 export { type HelperStream, helperStream, type NodeStreams } from "./stream.ts";
+export { unwrapKernel } from "./unwrap.ts";
+export { type LoadInput, type LoadPlan, type LoadPlanCode, planX86 } from "./x86-load.ts";

@@ -37,13 +37,18 @@ export function readSignature(bytes: Uint8Array, where = "kernel"): Signature | 
 	const size = cursor.u32("size of certificate table");
 	if (offset === 0 || size === 0) return "none";
 	if (offset + size > bytes.length) {
-		throw new EkexecError<KernelImageCode>("check", "KERNEL_BROKEN", "the signature lies outside of the file", {
-			where,
-			offset: start,
-			field: "certificate table",
-			expected: `at most ${bytes.length}`,
-			found: `${offset} + ${size}`,
-		});
+		throw new EkexecError<KernelImageCode>(
+			"check",
+			"KERNEL_BROKEN",
+			"the signature lies outside of the file",
+			{
+				where,
+				offset: start,
+				field: "certificate table",
+				expected: `at most ${bytes.length}`,
+				found: `${offset} + ${size}`,
+			},
+		);
 	}
 	return { offset, size, names: commonNames(bytes.subarray(offset, offset + size)) };
 }
@@ -52,7 +57,8 @@ export function readSignature(bytes: Uint8Array, where = "kernel"): Signature | 
 function commonNames(der: Uint8Array): string[] {
 	const names: string[] = [];
 	for (let at = der.indexOf(0x06); at >= 0 && at + 7 < der.length; at = der.indexOf(0x06, at + 1)) {
-		if (der[at + 1] !== 3 || der[at + 2] !== 0x55 || der[at + 3] !== 4 || der[at + 4] !== 3) continue;
+		if (der[at + 1] !== 3 || der[at + 2] !== 0x55 || der[at + 3] !== 4 || der[at + 4] !== 3)
+			continue;
 		const kind = der[at + 5] ?? 0;
 		const length = der[at + 6] ?? 0;
 		// UTF8String, PrintableString, IA5String; longer names than 127 bytes do not occur (ub-common-name is 64).
