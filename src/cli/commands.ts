@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { kexecInspect } from "./kexec-inspect.ts";
 import { net } from "./net.ts";
 import { netDiff } from "./net-diff.ts";
 
@@ -10,7 +11,8 @@ export interface Group {
 
 export const groups: readonly Group[] = [
 	{ name: "net", summary: "Networks: what is, what a rescue system would make of it" },
+	{ name: "kexec", summary: "Kernels: what can be loaded" },
 ];
 
 /** Every command, in the order of the help screen. */
-export const commands: readonly Command[] = [net, netDiff];
+export const commands: readonly Command[] = [net, netDiff, kexecInspect];

@@ -2,18 +2,24 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
 import type { KernelImage } from "../kexec/index.ts";
-import { command } from "./command.ts";
+import { type Command, command } from "./command.ts";
 
-export const kexecInspect = command({
+export const kexecInspect: Command = command({
 	usage: "kexec inspect <file>",
 	summary: "Show what the headers of a kernel say, and whether it can be loaded by kexec",
 	positionals: {
-		file: { type: "string", demandOption: true, describe: "kernel: bzImage, arm64 Image, zboot or gzip" },
+		file: {
+			type: "string",
+			demandOption: true,
+			describe: "kernel: bzImage, arm64 Image, zboot or gzip",
+		},
 	},
 	options: {
 		json: { type: "boolean", default: false, describe: "print one JSON object" },
 	},
-	examples: [["ekexec kexec inspect /boot/vmlinuz", "version, boot protocol, addresses, signature"]],
+	examples: [
+		["ekexec kexec inspect /boot/vmlinuz", "version, boot protocol, addresses, signature"],
+	],
 	async run(args, io) {
 		const { readKernelImage } = await import("../kexec/index.ts");
 		let bytes: Uint8Array;
@@ -65,7 +71,10 @@ function own(image: KernelImage): [string, string][] {
 				["command line", `at most ${image.commandLineSize} bytes`],
 				["initrd below", hex(image.initrdMax)],
 				["setup", `${image.setupSize} bytes`],
-				["payload", `${image.payload.compression}, ${image.payload.size} bytes at ${image.payload.offset}`],
+				[
+					"payload",
+					`${image.payload.compression}, ${image.payload.size} bytes at ${image.payload.offset}`,
+				],
 			];
 		case "Image":
 			return [
