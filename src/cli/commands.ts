@@ -1,4 +1,10 @@
 import type { Command } from "./command.ts";
+import { initrdCat } from "./initrd-cat.ts";
+import { initrdDiff } from "./initrd-diff.ts";
+import { initrdExtract } from "./initrd-extract.ts";
+import { initrdList } from "./initrd-list.ts";
+import { initrdPack } from "./initrd-pack.ts";
+import { initrdVerify } from "./initrd-verify.ts";
 import { kexecInspect } from "./kexec-inspect.ts";
 import { net } from "./net.ts";
 import { netDiff } from "./net-diff.ts";
@@ -10,9 +16,20 @@ export interface Group {
 }
 
 export const groups: readonly Group[] = [
+	{ name: "initrd", summary: "Initrds: write, list, extract, verify, compare" },
 	{ name: "net", summary: "Networks: what is, what a rescue system would make of it" },
 	{ name: "kexec", summary: "Kernels: what can be loaded" },
 ];
 
 /** Every command, in the order of the help screen. */
-export const commands: readonly Command[] = [net, netDiff, kexecInspect];
+export const commands: readonly Command[] = [
+	initrdPack,
+	initrdList,
+	initrdExtract,
+	initrdCat,
+	initrdVerify,
+	initrdDiff,
+	net,
+	netDiff,
+	kexecInspect,
+];

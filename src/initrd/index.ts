@@ -5,6 +5,7 @@
  */
 export { type Codec, type CodecName, codecs } from "../compress/index.ts";
 export type { InitrdCode } from "./codes.ts";
+export { readContent } from "./content.ts";
 export { type ExtractOptions, type ExtractResult, extractInitrd } from "./extract.ts";
 export { fileChunks } from "./files.ts";
 export {
@@ -18,6 +19,7 @@ export {
 	showPermissions,
 } from "./manifest.ts";
 export { mergeEntries } from "./merge.ts";
+export { microcodeOf } from "./microcode.ts";
 export {
 	initrdChunks,
 	type PackFileOptions,

@@ -1,4 +1,4 @@
-import { alignUp } from "../bytes/index.ts";
+import { alignUp, EkexecError } from "../bytes/index.ts";
 import type { Codec } from "../compress/index.ts";
 import {
 	alignment,
@@ -7,13 +7,16 @@ import {
 	planCpio,
 	type WriteOptions,
 } from "../cpio/index.ts";
+import type { InitrdCode } from "./codes.ts";
 import { fill, fillSize } from "./fill.ts";
 import { OutputFile } from "./output.ts";
-import type { ContentRef } from "./source.ts";
+import { type ContentRef, sumOfFile } from "./source.ts";
 
 export interface PackOptions extends Omit<WriteOptions, "offset"> {
 	/** Compresses the archive; none unless told. */
 	readonly codec?: Codec;
+	/** Early archives, uncompressed, that come before everything else; a multiple of 4 bytes long. */
+	readonly early?: Uint8Array;
 	/** On the codec's own scale. */
 	readonly level?: number;
 	readonly signal?: AbortSignal | undefined;
@@ -36,7 +39,39 @@ export async function* initrdChunks(
 	entries: Iterable<CpioEntry<ContentRef>>,
 	options: PackOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	yield* compressed(planCpio(entries, options), options);
+	const { early } = options;
+	const plan = planCpio(prepared(entries, options), { ...options, offset: early?.length ?? 0 });
+	if (early !== undefined) yield early;
+	yield* compressed(plan, options);
+}
+
+/** In the crc format a file is read once more beforehand: its sum stands before its data. */
+function prepared(
+	entries: Iterable<CpioEntry<ContentRef>>,
+	options: PackOptions,
+): Iterable<CpioEntry<ContentRef>> {
+	return options.format === "crc" ? withSums(entries) : entries;
+}
+
+function* withSums(
+	entries: Iterable<CpioEntry<ContentRef>>,
+): Generator<CpioEntry<ContentRef>, void, void> {
+	for (const entry of entries) {
+		const content = entry.kind === "file" ? entry.content : undefined;
+		if (
+			entry.kind !== "file" ||
+			typeof content !== "object" ||
+			content instanceof Uint8Array ||
+			content.sum !== undefined
+		)
+			yield entry;
+		else {
+			const { size, ref } = content;
+			yield "path" in ref
+				? { ...entry, content: { size, ref, sum: () => sumOfFile(ref, size) } }
+				: entry;
+		}
+	}
 }
 
 async function* compressed(
@@ -85,12 +120,27 @@ export async function packInitrd(
 	options: PackFileOptions = {},
 ): Promise<PackResult> {
 	// Faults in the entries come out before the file is touched.
-	const early = options.appendTo === undefined ? planCpio(entries, options) : undefined;
-	const file = await OutputFile.create(path, { base: options.appendTo, bufferSize: fillSize });
+	const { early, appendTo } = options;
+	if (early !== undefined && appendTo !== undefined) {
+		throw new EkexecError<InitrdCode>(
+			"usage",
+			"INITRD_OPTION",
+			"an early archive cannot come behind another initrd",
+			{
+				field: "early",
+				remedy: "Put it in front when the other initrd is made.",
+			},
+		);
+	}
+	const all = [...prepared(entries, options)];
+	const first =
+		appendTo === undefined ? planCpio(all, { ...options, offset: early?.length ?? 0 }) : undefined;
+	const file = await OutputFile.create(path, { base: appendTo, bufferSize: fillSize });
 	try {
 		const start = alignUp(file.size, alignment);
 		if (start > file.size) await file.append(new Uint8Array(start - file.size));
-		const plan = early ?? planCpio(entries, { ...options, offset: start });
+		if (early !== undefined) await file.append(early);
+		const plan = first ?? planCpio(all, { ...options, offset: start });
 		if (options.codec === undefined || options.codec.name === "none") {
 			let done = 0;
 			for await (const bytes of fill(plan, { ...options, take: () => file.take() })) {

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, type PathLike, readSync } from "node:fs";
 import { EkexecError, showBytes } from "../bytes/index.ts";
+import { addToSum } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
 
 /** A path as the file system knows it: bytes, or a string for its UTF-8. */
@@ -107,4 +108,20 @@ export class FileReader {
 			remedy: "Pack it again when nothing writes to it.",
 		});
 	}
+}
+
+/** The 32-bit sum of a file's bytes, as the crc format wants it. */
+export function sumOfFile(ref: FileRef, size: number): number {
+	const reader = new FileReader(ref, size);
+	const buffer = Buffer.allocUnsafeSlow(256 * 1024);
+	let sum = 0;
+	try {
+		while (reader.left > 0) {
+			const length = reader.read(buffer, 0, buffer.length - 1);
+			sum = addToSum(sum, buffer.subarray(0, length));
+		}
+	} finally {
+		reader.close();
+	}
+	return sum;
 }

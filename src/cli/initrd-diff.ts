@@ -1,0 +1,39 @@
+import { type Command, command, type Io } from "./command.ts";
+import { openInput } from "./initrd-io.ts";
+
+export const initrdDiff: Command = command({
+	usage: "initrd diff <a> <b>",
+	summary: "Compare what two initrds become; exit 1 if they differ",
+	positionals: {
+		a: { type: "string", demandOption: true, describe: "Initrd before" },
+		b: { type: "string", demandOption: true, describe: "Initrd after" },
+	},
+	options: {
+		json: { type: "boolean", default: false, describe: "The differences as JSON" },
+	},
+	examples: [
+		[
+			"ekexec initrd diff old.img new.img",
+			"Types, modes, owners, contents, targets; not times and order",
+		],
+	],
+	async run(args, io) {
+		const { compareManifests } = await import("../initrd/index.ts");
+		const { showChange } = await import("./initrd-output.ts");
+		const changes = compareManifests(await manifest(args.a, io), await manifest(args.b, io));
+		if (args.json) io.stdout.write(`${JSON.stringify({ changes }, undefined, "\t")}\n`);
+		else io.stdout.write(changes.map((change) => `${showChange(change)}\n`).join(""));
+		return changes.length === 0 ? 0 : 1;
+	},
+});
+
+async function manifest(file: string, io: Io) {
+	const { manifestOf, readRoot } = await import("../initrd/index.ts");
+	const input = await openInput(file, io, "reading");
+	try {
+		const options = { where: input.where, digests: true, signal: io.signal };
+		return manifestOf((await readRoot(input.chunks(), options)).root);
+	} finally {
+		await input.close();
+	}
+}
