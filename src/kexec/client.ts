@@ -40,6 +40,8 @@ export interface StageOptions extends StepOptions {
 	readonly progress?: (progress: StageProgress) => void;
 	/** What an earlier connection left, as {@link HelperClient.resumed} told it. */
 	readonly resume?: Resumed;
+	/** Number of the first part, for files that are staged after others: the count of all parts before. 0 unless told. */
+	readonly firstPart?: number;
 }
 
 /** What a keeper still holds. */
@@ -179,9 +181,10 @@ export class HelperClient {
 	 * files in their order. Throws `HELPER_DIGEST`, `HELPER_SPLICE`, `HELPER_SYSTEM` (no memory, for example).
 	 */
 	async stage(files: readonly StagedFile[], options: StageOptions = {}): Promise<void> {
+		const first = options.firstPart ?? 0;
 		const parts = files.flatMap((file) => file.parts.map((part) => ({ file, part })));
 		const total = parts.reduce((sum, { part }) => sum + ("splice" in part ? 0 : part.size), 0);
-		const missing = new Set(parts.keys());
+		const missing = new Set(parts.map((_, index) => first + index));
 		for (const [number, { whole }] of options.resume?.parts ?? [])
 			if (whole) missing.delete(number);
 		const held = options.resume !== undefined;
@@ -216,7 +219,8 @@ export class HelperClient {
 			}
 		}
 		let sent = 0;
-		for (const [number, { file, part }] of parts.entries()) {
+		for (const [index, { file, part }] of parts.entries()) {
+			const number = first + index;
 			const before = options.resume?.parts.get(number);
 			if (before === undefined)
 				await send(encodeFrame(frameType.part, number, encodePart(file.file, part)));
