@@ -4,32 +4,46 @@ import { HelperClient, helperBinary, helperPlaces, helperStream } from "../kexec
 import { bytesSource, type Connection, type Executor, run } from "../ssh/index.ts";
 import { rescueError } from "./error.ts";
 
-/** A helper that lies on the target and was seen to run there. */
-export interface InstalledHelper {
-	readonly path: string;
-	/** Debian's name: `amd64`, `arm64`. */
-	readonly machine: string;
+/** `probe` changes nothing, `run` may load and jump, `resume` takes up a `run` whose connection was lost. */
+export type HelperMode = "probe" | "run" | "resume";
+
+export interface StartOptions {
+	readonly signal?: AbortSignal | undefined;
+	/** Of the conversation that `resume` takes up. */
+	readonly token?: string;
 }
 
+/** Something to tell apart places from a lost connection by: these end the attempt, not the place. */
+const lost: ReadonlySet<string> = new Set(["SSH_LOST", "SSH_ABORTED"]);
+
 /**
- * Puts the helper into the first place that takes and runs it. The name is random, the file the login user's alone.
- * Throws `RESCUE_NO_PLACE` with what each place answered.
+ * Puts the helper into the first place that takes and runs it, and starts a conversation. The file's name is random,
+ * it is the login user's alone, and it goes away as soon as it runs. Throws `RESCUE_NO_PLACE` with what each place
+ * answered.
  */
-export async function installHelper(
+export async function startHelper(
 	connection: Connection,
 	executor: Executor,
-	signal?: AbortSignal,
-): Promise<InstalledHelper> {
-	const machines = await machineNames(connection, signal);
+	mode: HelperMode,
+	options: StartOptions = {},
+): Promise<HelperClient> {
+	const { signal } = options;
 	const name = `.ekexec-${randomBytes(8).toString("hex")}`;
 	const tried: string[] = [];
-	for (const machine of machines) {
+	for (const machine of await machineNames(connection, signal)) {
 		const binary = await helperBinary(machine);
 		for (const place of helperPlaces) {
 			const path = `${place === "/" ? "" : place}/${name}`;
-			const refused = await tryPlace(connection, executor, path, binary, signal);
-			if (refused === undefined) return { path, machine };
-			tried.push(`${place}: ${refused}`);
+			try {
+				const upload = { mode: 0o700, resume: false, ...(signal ? { signal } : {}) };
+				await connection.upload(bytesSource(binary), path, upload);
+				return await converse(executor, path, mode, options);
+			} catch (error) {
+				signal?.throwIfAborted();
+				if (!(error instanceof EkexecError) || lost.has(error.code)) throw error;
+				await removeFile(connection, path);
+				tried.push(`${place}: ${error.details.found ?? error.summary}`);
+			}
 		}
 	}
 	throw rescueError("refused", "RESCUE_NO_PLACE", "the helper cannot be run on the target", {
@@ -40,69 +54,48 @@ export async function installHelper(
 	});
 }
 
-/** What the target calls its kind of processor; both that have a helper where it cannot say so. */
-async function machineNames(connection: Connection, signal?: AbortSignal): Promise<string[]> {
-	try {
-		const answer = await run(connection, ["uname", "-m"], { signal, deadline: 10_000 });
-		const [machine] = answer.text.trim().split("\n").slice(-1);
-		if (answer.code === 0 && machine) return [machine];
-	} catch (error) {
-		if (!(error instanceof EkexecError) || error.code === "SSH_LOST") throw error;
-		signal?.throwIfAborted();
-	}
-	return ["x86_64", "aarch64"];
-}
-
-/** Why the helper does not run at `path`, or undefined when it does. Leaves nothing behind where it does not. */
-async function tryPlace(
-	connection: Connection,
+async function converse(
 	executor: Executor,
 	path: string,
-	binary: Uint8Array,
-	signal?: AbortSignal,
-): Promise<string | undefined> {
-	let uploaded = false;
-	try {
-		await connection.upload(bytesSource(binary), path, {
-			mode: 0o700,
-			resume: false,
-			...(signal ? { signal } : {}),
-		});
-		uploaded = true;
-		const answer = await run(executor, [path, "version"], { signal, deadline: 20_000 });
-		if (answer.code === 0 && /"helper":"ekexec"/.test(answer.text)) return undefined;
-		await removeFile(connection, path);
-		return answer.talk.trim().split("\n").at(-1) || `exit code ${answer.code}`;
-	} catch (error) {
-		if (!(error instanceof EkexecError) || error.code === "SSH_LOST") throw error;
-		signal?.throwIfAborted();
-		if (uploaded) await removeFile(connection, path);
-		return error.details.found ?? error.summary;
-	}
-}
-
-/** Removes a file, as far as the target still can. */
-export async function removeFile(connection: Connection, path: string): Promise<void> {
-	await run(connection, ["rm", "-f", path], { deadline: 10_000 }).catch(() => {});
-}
-
-export type HelperMode = "probe" | "run" | "resume";
-
-/** Starts a conversation with an installed helper, whose file goes away as soon as it runs. */
-export async function openHelper(
-	executor: Executor,
-	helper: InstalledHelper,
 	mode: HelperMode,
-	options: { readonly signal?: AbortSignal | undefined; readonly token?: string } = {},
+	{ signal, token }: StartOptions,
 ): Promise<HelperClient> {
-	const { signal, token } = options;
-	const channel = await executor.exec([helper.path, mode, "--once"]);
+	const channel = await executor.exec([path, mode, "--once"]);
 	const exit = channel.exit.then(
 		({ code }) => code,
 		() => undefined,
 	);
-	return HelperClient.open(helperStream({ ...channel, exit }), {
+	const { stdin, stdout, stderr } = channel;
+	return HelperClient.open(helperStream({ stdin, stdout, stderr, exit }), {
 		...(signal ? { signal } : {}),
 		...(token === undefined ? {} : { token }),
 	});
+}
+
+/** What the target calls its kind of processor; both that have a helper where it cannot say so. */
+async function machineNames(connection: Connection, signal?: AbortSignal): Promise<string[]> {
+	const answer = await tryRun(connection, ["uname", "-m"], signal);
+	const machine = answer?.trim().split("\n").at(-1);
+	return machine === undefined ? ["x86_64", "aarch64"] : [machine];
+}
+
+/** Output of a program that may not be there, or not be readable any more: undefined then. */
+export async function tryRun(
+	connection: Executor,
+	words: readonly string[],
+	signal?: AbortSignal,
+): Promise<string | undefined> {
+	try {
+		const answer = await run(connection, words, { signal, deadline: 10_000 });
+		return answer.code === 0 && answer.text.trim() !== "" ? answer.text : undefined;
+	} catch (error) {
+		signal?.throwIfAborted();
+		if (!(error instanceof EkexecError) || lost.has(error.code)) throw error;
+		return undefined;
+	}
+}
+
+/** Removes a file, as far as the target still can. */
+async function removeFile(connection: Connection, path: string): Promise<void> {
+	await tryRun(connection, ["rm", "-f", path]).catch(() => undefined);
 }

@@ -49,13 +49,13 @@ function withConnection(evidence: Evidence, context: LoginContext): LoginContext
 }
 
 /**
- * Makes the facts from the evidence of both rounds.
- * @param gunzip how a compressed kernel configuration is unpacked; its size is capped by the caller
+ * Makes the facts from the evidence of both rounds. `unpackedConfig` is the content of /proc/config.gz, where the
+ * evidence has that: unpacking is not this room's work.
  */
 export function gatherFacts(
 	evidence: Evidence,
 	context: LoginContext,
-	gunzip: (bytes: Uint8Array) => Uint8Array,
+	unpackedConfig?: Uint8Array,
 ): Facts {
 	const { system } = evidence;
 	const release = evidence.line("/proc/sys/kernel/osrelease") ?? String(system.release ?? "");
@@ -84,9 +84,9 @@ export function gatherFacts(
 		uptime: Number(system.boottime ?? (evidence.line("/proc/uptime") ?? "0").split(" ")[0]),
 		user: { uid, ...(name === undefined ? {} : { name }) },
 		capabilities: capabilities(statusField(file("/proc/self/status"), "CapEff")),
-		environment: environment(evidence),
+		environment: environment(evidence, mounts),
 		security: security(evidence),
-		kexec: kexecFacts(evidence, kernelConfig(evidence, release, gunzip)),
+		kexec: kexecFacts(evidence, unpackedConfig ?? kernelConfig(evidence, release)),
 		...(memory ? { memory } : {}),
 		mounts,
 		swaps: parseSwaps(file("/proc/swaps")),
@@ -112,13 +112,7 @@ function capabilities(field: string | undefined): bigint {
 	return field !== undefined && /^[0-9a-f]{1,16}$/i.test(field) ? BigInt(`0x${field}`) : 0n;
 }
 
-function kernelConfig(
-	evidence: Evidence,
-	release: string,
-	gunzip: (bytes: Uint8Array) => Uint8Array,
-): Uint8Array | undefined {
-	const packed = evidence.file("/proc/config.gz");
-	if (packed) return gunzip(packed);
+function kernelConfig(evidence: Evidence, release: string): Uint8Array | undefined {
 	for (const path of kernelConfigs(release)) {
 		const plain = evidence.file(path);
 		if (plain) return plain;

@@ -1,7 +1,7 @@
 import { text } from "../../bytes/index.ts";
 import type { Evidence } from "./evidence.ts";
 import type { CallState, EnvironmentFacts, KexecFacts, SecurityFacts } from "./facts.ts";
-import { parseChoice, parseKernelConfig } from "./proc.ts";
+import { type Mount, parseChoice, parseKernelConfig } from "./proc.ts";
 
 /** Paths whose existence alone says "container" (systemd's container interface, docker, podman). */
 export const containerMarks = [
@@ -15,9 +15,13 @@ export const secureBootVariable =
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 /** Signs of a container, each as a reason; none on a real or virtual machine. */
-export function environment(evidence: Evidence): EnvironmentFacts {
+export function environment(evidence: Evidence, mounts: readonly Mount[]): EnvironmentFacts {
 	const container: string[] = [];
-	for (const mark of containerMarks) if (evidence.exists(mark)) container.push(`${mark} exists`);
+	for (const mark of containerMarks) {
+		// A disk made from a container's image keeps this file; a container's own root is an overlay.
+		if (mark === "/.dockerenv" && !rootIsOverlay(mounts)) continue;
+		if (evidence.exists(mark)) container.push(`${mark} exists`);
+	}
 	const initEnvironment = evidence.file("/proc/1/environ");
 	const variable = initEnvironment && /(?:^|\0)container=([^\0]*)/.exec(text(initEnvironment));
 	if (variable) container.push(`process 1 has container=${variable[1]} in its environment`);
@@ -41,6 +45,10 @@ export function environment(evidence: Evidence): EnvironmentFacts {
 		...(vendor ? { vendor } : {}),
 		...(product ? { product } : {}),
 	};
+}
+
+function rootIsOverlay(mounts: readonly Mount[]): boolean {
+	return mounts.findLast(({ target }) => target === "/")?.type === "overlay";
 }
 
 export function security(evidence: Evidence): SecurityFacts {

@@ -1,0 +1,47 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import {
+	Evidence,
+	type Facts,
+	firstSources,
+	gatherFacts,
+	type HelperClient,
+	type LoginContext,
+	networkSources,
+	rawNetwork,
+	secondSources,
+} from "../kexec/index.ts";
+import { type Network, snapshot } from "../network/index.ts";
+
+/** What is known of the target after two round trips. */
+export interface Probed {
+	readonly facts: Facts;
+	readonly network: Network;
+	/** Everything as it was read: what a load by kexec_load needs beyond the facts. */
+	readonly evidence: Evidence;
+}
+
+/** A kernel configuration has 250 kB. */
+const largestConfig = 4 * 1024 * 1024;
+
+/** Asks the helper for everything that the plan is made from. Changes nothing on the target. */
+export async function probe(
+	client: HelperClient,
+	context: LoginContext,
+	where: string,
+	signal?: AbortSignal,
+): Promise<Probed> {
+	const options = signal ? { signal } : {};
+	const first = await client.probe([...firstSources(), ...networkSources()], options);
+	const second = await client.probe(secondSources(new Evidence(first), context), options);
+	const evidence = new Evidence([...first, ...second]);
+	const packed = evidence.file("/proc/config.gz");
+	const config =
+		packed &&
+		(await promisify(gunzip)(packed, { maxOutputLength: largestConfig }).catch(() => undefined));
+	return {
+		evidence,
+		facts: gatherFacts(evidence, context, config),
+		network: snapshot(rawNetwork(evidence), where),
+	};
+}
