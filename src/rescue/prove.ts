@@ -1,26 +1,115 @@
+import { text } from "../bytes/index.ts";
+import { type Adapter, nonceContent, noncePath } from "../image/index.ts";
+import type { Facts } from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
+import { type Connection, run, type WaitOptions, waitForSsh } from "../ssh/index.ts";
+import { rescueError } from "./error.ts";
+import { tryRun } from "./helper.ts";
+import type { RescuePlan } from "./plan.ts";
+import { probe } from "./probe.ts";
+import { helperOf } from "./session.ts";
 
 /** What was seen of the rescue system, held against the plan. */
 export interface Proof {
-	/** The nonce of this run was read back: it is this run's rescue system and no other. */
-	readonly nonce: boolean;
-	readonly hostKey: boolean;
 	readonly bootId: string;
-	/** Differences between the planned network and the one that is there, in words. */
+	/** Differences between the planned network and the one that is there, in words; empty: none. */
 	readonly network: readonly string[];
 	/** Units of systemd that failed. */
 	readonly failedUnits: readonly string[];
 	/** Seconds from the jump to the first login. */
 	readonly seconds: number;
-	/** The command that logs in. */
-	readonly login: string;
+	/** The words of the command that logs in. */
+	readonly login: readonly string[];
 }
 
-/** Differences worth telling: an address or route of the plan that is missing, or one that was not planned. */
-export function compareNetworks(
-	planned: Network,
-	found: Network,
-	diff: (a: Network, b: Network) => readonly string[],
-): readonly string[] {
-	return diff(planned, found);
+export interface ProveOptions extends Omit<WaitOptions, "accept"> {
+	readonly adapter: Adapter;
+	readonly nonce: string;
+	/** The one from before: the rescue system must have another one. */
+	readonly bootId: string;
+	/** Compares what was planned with what is there. */
+	readonly compare: (planned: Network, found: Network) => readonly string[];
+}
+
+/**
+ * Waits for the rescue system behind the same host key, and insists on this run's nonce and a new boot id. The old
+ * system may answer once more while it goes down: its login is not taken for an answer.
+ * Throws `SSH_DEADLINE`, or `RESCUE_NOT_PROVEN` when what answers is something else.
+ */
+export async function prove(
+	target: string,
+	plan: RescuePlan,
+	options: ProveOptions,
+): Promise<Proof> {
+	const { nonce, adapter, bootId, signal } = options;
+	const started = Date.now();
+	const path = noncePath(adapter);
+	const expected = text(nonceContent(adapter, nonce)).trim();
+	const connection = await waitForSsh(target, {
+		...options,
+		async accept(candidate) {
+			const boot = await tryRun(candidate, ["cat", "/proc/sys/kernel/random/boot_id"], signal);
+			if (boot === undefined || boot.trim() === bootId) return false;
+			const found = (await tryRun(candidate, ["cat", path], signal))?.trim();
+			if (found === expected) return true;
+			throw rescueError(
+				"unproven",
+				"RESCUE_NOT_PROVEN",
+				"a system without this run's nonce answers",
+				{
+					where: candidate.describe(),
+					expected: `the nonce of this run in ${path}`,
+					found: found === undefined ? "none" : "another one",
+					remedy: "The target seems to have booted its own system again; look at its console.",
+				},
+			);
+		},
+	});
+	const seconds = (Date.now() - started) / 1000;
+	try {
+		return await inspect(connection, plan, seconds, options);
+	} finally {
+		await connection.close();
+	}
+}
+
+async function inspect(
+	connection: Connection,
+	plan: RescuePlan,
+	seconds: number,
+	options: ProveOptions,
+): Promise<Proof> {
+	const { signal, compare } = options;
+	const { host, port } = connection.login;
+	const session = {
+		connection,
+		root: { how: "root", exec: connection.exec.bind(connection) },
+	};
+	const client = await helperOf(session, "probe", { signal });
+	let facts: Facts;
+	let network: Network;
+	try {
+		({ facts, network } = await probe(
+			client,
+			{ loginUser: "root", allUsers: false },
+			host,
+			signal,
+		));
+	} finally {
+		client.close();
+	}
+	const failed = await run(
+		connection,
+		["systemctl", "--failed", "--plain", "--no-legend", "--no-pager"],
+		{ signal, deadline: 30_000 },
+	).catch(() => undefined);
+	return {
+		bootId: facts.bootId,
+		network: compare(plan.network.network, network),
+		failedUnits: (failed?.text ?? "")
+			.split("\n")
+			.flatMap((line) => line.trim().split(/\s+/, 1)[0] || []),
+		seconds,
+		login: ["ssh", ...(port === 22 ? [] : ["-p", String(port)]), `root@${host}`],
+	};
 }

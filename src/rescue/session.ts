@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { EkexecError } from "../bytes/index.ts";
+import type { HelperClient } from "../kexec/index.ts";
+import {
+	type Connection,
+	type ConnectOptions,
+	connect,
+	type Elevated,
+	elevate,
+	type Prompt,
+} from "../ssh/index.ts";
+import { type HelperMode, startHelper, tryRun } from "./helper.ts";
+import type { LoginProof } from "./keys.ts";
+import type { LoginKnown } from "./plan.ts";
+
+/** One login on the target with a way to root; replaced by another one where it is lost. */
+export interface Session {
+	readonly connection: Connection;
+	readonly root: Elevated;
+	/** SSH_CONNECTION as the login shell has it; sudo would clear it. */
+	readonly sshConnection?: string;
+}
+
+export interface SessionOptions {
+	readonly connect: ConnectOptions;
+	readonly prompt?: Prompt;
+	readonly signal?: AbortSignal;
+	readonly log?: (message: string) => void;
+}
+
+/** Logs in and finds a way to root. */
+export async function openSession(target: string, options: SessionOptions): Promise<Session> {
+	const { signal, log, prompt } = options;
+	const common = {
+		...(signal ? { signal } : {}),
+		...(prompt ? { prompt } : {}),
+		...(log ? { log } : {}),
+	};
+	const connection = await connect(target, { ...options.connect, ...common });
+	try {
+		const root = await elevate(connection, common);
+		const sshConnection = (
+			await tryRun(connection, ["printenv", "SSH_CONNECTION"], signal)
+		)?.trim();
+		return { connection, root, ...(sshConnection ? { sshConnection } : {}) };
+	} catch (error) {
+		await connection.close();
+		throw error;
+	}
+}
+
+export function helperOf(
+	{ connection, root }: Session,
+	mode: HelperMode,
+	options: { readonly signal?: AbortSignal | undefined; readonly token?: string } = {},
+): Promise<HelperClient> {
+	return startHelper(connection, root, mode, options);
+}
+
+/** What the plan has to know of the login. */
+export function loginKnown({ connection }: Session): LoginKnown {
+	const by = connection.authenticatedBy;
+	const proof: LoginProof =
+		by.method === "publickey"
+			? {
+					method: "publickey",
+					type: by.key.type,
+					blob: base64(by.key.blob),
+					...(/-cert-v0\d@openssh\.com$/.test(by.key.type) ? { certified: true } : {}),
+				}
+			: { method: by.method };
+	const { type, blob } = connection.hostKey;
+	return { user: connection.login.user, proof, hostKey: { type, blob: base64(blob) } };
+}
+
+function base64(bytes: Uint8Array): string {
+	return Buffer.from(bytes).toString("base64");
+}
+
+/** Errors after which another connection may find the helper still waiting. */
+const losses: ReadonlySet<string> = new Set([
+	"SSH_LOST",
+	"SSH_CHANNEL",
+	"HELPER_ENDED",
+	"HELPER_SILENT",
+	"HELPER_TIMEOUT",
+]);
+
+export function isLoss(error: unknown): boolean {
+	return error instanceof EkexecError && losses.has(error.code);
+}
+
+/** Milliseconds between two attempts to come back. */
+const retryEvery = 1000;
+
+/**
+ * Logs in again after a loss, to the same host key, until `deadline` (milliseconds from now) has passed; then the
+ * last error is thrown.
+ */
+export async function reopen(
+	target: string,
+	lost: Session,
+	options: SessionOptions,
+	deadline: number,
+): Promise<Session> {
+	const until = Date.now() + deadline;
+	for (;;) {
+		try {
+			const expectHostKey = lost.connection.hostKey;
+			return await openSession(target, {
+				...options,
+				connect: { ...options.connect, expectHostKey },
+			});
+		} catch (error) {
+			options.signal?.throwIfAborted();
+			if (Date.now() + retryEvery > until) throw error;
+			await sleep(retryEvery, undefined, options.signal ? { signal: options.signal } : {});
+		}
+	}
+}
