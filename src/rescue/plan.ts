@@ -88,7 +88,8 @@ export function planRescue(
 	});
 	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
 	const memory = budgetMemory(facts, image.sizes, method);
-	const commandLine = rescueCommandLine(image.commandLine, facts, options.commandLine);
+	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
+	const commandLine = rescueCommandLine(words, facts, options.commandLine);
 	const checks: Check[] = [
 		checkRescueSystem(facts, options.again),
 		checkArchitecture(facts, image),

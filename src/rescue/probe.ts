@@ -6,9 +6,12 @@ import {
 	firstSources,
 	gatherFacts,
 	type HelperClient,
+	type LoadFacts,
 	type LoginContext,
+	loadSources,
 	networkSources,
 	rawNetwork,
+	readLoadFacts,
 	secondSources,
 } from "../kexec/index.ts";
 import { type Network, snapshot } from "../network/index.ts";
@@ -17,8 +20,8 @@ import { type Network, snapshot } from "../network/index.ts";
 export interface Probed {
 	readonly facts: Facts;
 	readonly network: Network;
-	/** Everything as it was read: what a load by kexec_load needs beyond the facts. */
-	readonly evidence: Evidence;
+	/** What a load by kexec_load needs beyond the facts. */
+	readonly loadFacts: LoadFacts;
 }
 
 /** A kernel configuration has 250 kB. */
@@ -32,7 +35,8 @@ export async function probe(
 	signal?: AbortSignal,
 ): Promise<Probed> {
 	const options = signal ? { signal } : {};
-	const first = await client.probe([...firstSources(), ...networkSources()], options);
+	const forLoad = loadSources();
+	const first = await client.probe([...firstSources(), ...networkSources(), ...forLoad], options);
 	const second = await client.probe(secondSources(new Evidence(first), context), options);
 	const evidence = new Evidence([...first, ...second]);
 	const packed = evidence.file("/proc/config.gz");
@@ -40,7 +44,7 @@ export async function probe(
 		packed &&
 		(await promisify(gunzip)(packed, { maxOutputLength: largestConfig }).catch(() => undefined));
 	return {
-		evidence,
+		loadFacts: readLoadFacts(first.slice(-forLoad.length)),
 		facts: gatherFacts(evidence, context, config),
 		network: snapshot(rawNetwork(evidence), where),
 	};

@@ -66,8 +66,6 @@ export function firstSources(): Source[] {
 		readLarge("/proc/config.gz"),
 		readLarge("/proc/self/mountinfo"),
 		readLarge("/proc/modules"),
-		readLarge("/proc/iomem"),
-		source.read("/sys/firmware/memmap/*/*", { cap: 64 }),
 		// Hosts with many users have long tables; a directory of people is not in these files.
 		readLarge("/etc/passwd"),
 		readLarge("/etc/group"),

@@ -1,0 +1,48 @@
+import { readFile } from "node:fs/promises";
+import type { Image, ImageLayer } from "../image/index.ts";
+import { type Facts, readKernelImage } from "../kexec/index.ts";
+import type { PlannedImage } from "./plan.ts";
+
+/** Bytes of a command line that every kernel of the last decade takes (COMMAND_LINE_SIZE of x86 and arm64, less NUL). */
+const usualLimit = 2047;
+/** x86's kexec_file_load puts elfcorehdr= in front, and takes this much for it (arch/x86/kernel/kexec-bzimage64.c). */
+const takenOnX86 = 30;
+
+/** Machines whose NICs and disks are emulated or paravirtual: their drivers load no firmware. */
+const virtualVendors =
+	/^(?:QEMU|VMware|Xen|Microsoft Corporation|Amazon EC2|Google|innotek|DigitalOcean|Hetzner|Red Hat|Bochs|OpenStack)/;
+
+/** The layers that this target needs: firmware only where hardware may ask for it. */
+export function chooseLayers(image: Image, facts: Facts): readonly ImageLayer[] {
+	const virtual = virtualVendors.test(facts.environment.vendor ?? "");
+	return image.layers.filter((layer) => layer.kind !== "firmware" || !virtual);
+}
+
+/** The largest identity: keys, units and routes of a host with many of each. */
+const identityReserve = 1024 * 1024;
+
+/** Reads of the image what the plan has to know. */
+export async function imageTraits(
+	image: Image,
+	layers: readonly ImageLayer[],
+): Promise<PlannedImage> {
+	const { manifest } = image;
+	const kernel = readKernelImage(await readFile(image.kernel.path), image.kernel.path);
+	const commandLineLimit =
+		kernel.format === "bzImage" ? kernel.commandLineSize - takenOnX86 : usualLimit;
+	const sum = (pick: (layer: ImageLayer) => number): number =>
+		layers.reduce((total, layer) => total + pick(layer), 0);
+	return {
+		name: manifest.name,
+		architecture: manifest.architecture,
+		signed: kernel.signature !== undefined,
+		commandLine: manifest.commandLine,
+		commandLineLimit,
+		sizes: {
+			kernel: image.kernel.size,
+			initrd: sum(({ size }) => size) + identityReserve,
+			unpacked: sum(({ memorySize }) => memorySize),
+		},
+		layers: layers.map(({ name }) => name),
+	};
+}

@@ -1,0 +1,308 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { EkexecError } from "../bytes/index.ts";
+import type { Image, ImageLayer } from "../image/index.ts";
+import { type Facts, fileNumber, type HelperClient, type StagedFile } from "../kexec/index.ts";
+import type { Network } from "../network/index.ts";
+import { formatTarget, parseTarget } from "../ssh/index.ts";
+import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
+import { rescueError } from "./error.ts";
+import { identityOf, identityParts } from "./identity.ts";
+import { chooseLayers, imageTraits } from "./image-traits.ts";
+import { type LoadChoice, loadKernel, prepareFallback, tryKernel } from "./load.ts";
+import { mib } from "./memory.ts";
+import { planRescue, type RescueOptions, type RescuePlan } from "./plan.ts";
+import { type Probed, probe } from "./probe.ts";
+import { type Proof, type ProveOptions, prove } from "./prove.ts";
+import type { Report, Step } from "./report.ts";
+import { helperOf, loginKnown, openSession, type Session, type SessionOptions } from "./session.ts";
+import { kernelFile, layerParts } from "./stage.ts";
+
+/** How a rescue goes about it. Times in milliseconds. */
+export interface HostOptions extends SessionOptions {
+	readonly plan: RescueOptions;
+	/** Finds the image for a target, building it if need be. */
+	readonly image: (facts: Facts) => Promise<Image>;
+	/** Shows the plan and asks; false ends it with nothing changed. */
+	readonly confirm: (plan: RescuePlan) => Promise<boolean>;
+	readonly report: Report;
+	readonly compare: ProveOptions["compare"];
+	/** `plan` ends after the plan, `load` leaves the kernel loaded without jumping; `jump` goes all the way. */
+	readonly until: "plan" | "load" | "jump";
+	/** Whether to wait for the rescue system and prove it. */
+	readonly wait: boolean;
+	/** How long the rescue system may take to answer. */
+	readonly timeout: number;
+	/** How long sync(2) may take before the jump; 0 for no sync. */
+	readonly sync: number;
+	readonly via: "reboot" | "systemd";
+	/** Lines for the greeting of the rescue system. */
+	readonly about: (facts: Facts) => string;
+}
+
+/** What came of it. */
+export interface HostResult {
+	readonly plan: RescuePlan;
+	readonly facts: Facts;
+	readonly network: Network;
+	/** Whether the jump was made. */
+	readonly jumped: boolean;
+	readonly proof?: Proof;
+}
+
+/** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
+export async function check(target: string, options: HostOptions): Promise<HostResult> {
+	const rescue = new Rescue(target, { ...options, until: "plan" });
+	return rescue.run();
+}
+
+/**
+ * Replaces the running system of `target` by a rescue system: the nine steps. Until the jump every failure, and an
+ * abort of the signal, leaves the target as it was; after it only the proof can fail.
+ * Throws `RESCUE_REFUSED` where a check refuses, `RESCUE_NOT_CONFIRMED`, and what each step throws.
+ */
+export async function host(target: string, options: HostOptions): Promise<HostResult> {
+	return new Rescue(target, options).run();
+}
+
+class Rescue {
+	readonly #target: string;
+	readonly #options: HostOptions;
+
+	constructor(target: string, options: HostOptions) {
+		this.#target = target;
+		this.#options = options;
+	}
+
+	async run(): Promise<HostResult> {
+		const session = await this.#do(
+			"connect",
+			() => openSession(this.#target, this.#options),
+			(s) => s.connection.describe(),
+		);
+		try {
+			return await this.#onSession(session);
+		} finally {
+			await session.connection.close();
+		}
+	}
+
+	async #onSession(session: Session): Promise<HostResult> {
+		const { options } = this;
+		const mode = options.until === "plan" ? "probe" : "run";
+		const client = await helperOf(session, mode, { signal: options.signal });
+		try {
+			return await this.#withHelper(session, client);
+		} finally {
+			// The end of input before the jump means: unload, drop what was staged, leave. After it, it means nothing.
+			client.close();
+		}
+	}
+
+	async #withHelper(session: Session, client: HelperClient): Promise<HostResult> {
+		const { options } = this;
+		const { report } = options;
+		const probed = await this.#do("probe", () => this.#probe(session, client), describeFacts);
+		report({ event: "facts", facts: probed.facts });
+		const image = await options.image(probed.facts);
+		const layers = chooseLayers(image, probed.facts);
+		const plan = await this.#do(
+			"plan",
+			async () => {
+				const traits = await imageTraits(image, layers);
+				const { facts, network } = probed;
+				return planRescue(facts, network, traits, loginKnown(session), options.plan, Date.now());
+			},
+			describePlan,
+		);
+		report({ event: "plan", plan });
+		const { facts, network } = probed;
+		const result = { plan, facts, network, jumped: false };
+		if (options.until === "plan") return result;
+		if (plan.refused) throw refusedError(this.#target, plan);
+		await this.#do(
+			"ask",
+			async () => {
+				if (!(await options.confirm(plan))) {
+					throw rescueError(
+						"refused",
+						"RESCUE_NOT_CONFIRMED",
+						"not confirmed; nothing was changed",
+					);
+				}
+			},
+			() => "confirmed",
+		);
+
+		const nonce = randomBytes(16).toString("hex");
+		const staged = await this.#stage(session, client, probed, plan, image, layers, nonce);
+		const { delivery } = staged;
+		try {
+			await this.#do(
+				"load",
+				() => loadKernel(delivery.client, staged.choice, options.signal),
+				({ method }) => `by ${method}`,
+			);
+			if (options.until === "load") {
+				await delivery.client.leave();
+				return result;
+			}
+			await this.#do(
+				"jump",
+				() => delivery.client.go({ via: options.via, sync: options.sync }),
+				() => "the target is on its way",
+			);
+		} finally {
+			if (delivery.client !== client) delivery.client.close();
+			if (delivery.session !== session) await delivery.session.connection.close();
+		}
+		await session.connection.close();
+		if (!options.wait) {
+			report({ event: "step", step: "prove", state: "skipped", detail: "not asked for" });
+			return { ...result, jumped: true };
+		}
+		const proof = await this.#prove(plan, facts, session, image, nonce);
+		report({ event: "proof", proof });
+		return { ...result, jumped: true, proof };
+	}
+
+	async #probe(session: Session, client: HelperClient): Promise<Probed> {
+		const { login } = session.connection;
+		const context = {
+			loginUser: login.user,
+			allUsers: this.options.plan.allKeys,
+			...(session.sshConnection === undefined ? {} : { sshConnection: session.sshConnection }),
+		};
+		return probe(client, context, login.host, this.options.signal);
+	}
+
+	/** Kernel first, so that a signature that is not trusted shows before the rest is sent. */
+	async #stage(
+		session: Session,
+		client: HelperClient,
+		{ facts, loadFacts }: Probed,
+		plan: RescuePlan,
+		image: Image,
+		layers: readonly ImageLayer[],
+		nonce: string,
+	): Promise<{ delivery: Delivery; choice: LoadChoice }> {
+		const { options } = this;
+		const { signal, report } = options;
+		const identity = identityOf(plan, facts, nonce, options.about(facts));
+		const { parts, end } = layerParts(layers);
+		const last = identityParts(image.manifest.adapter, identity, end);
+		const initrd = { file: fileNumber.initrd, size: last.end, parts: [...parts, ...last.parts] };
+		const kernel = new Uint8Array(await readFile(image.kernel.path));
+		const { commandLine } = plan;
+		const input = { kernel, initrdSize: initrd.size, commandLine };
+		const fallback = prepareFallback(image.manifest.architecture, input, loadFacts);
+		const locked = !["none", undefined].includes(facts.security.lockdown);
+		let choice: LoadChoice = { method: plan.method, commandLine, fallback, locked };
+
+		const token = await client.keep(keepSeconds, signal ? { signal } : {});
+		const delivery: Delivery = { session, client, parts: 0, token };
+		const total = kernel.length + layers.reduce((sum, { size }) => sum + size, 0);
+		const send = (files: readonly StagedFile[], before: number): Promise<void> =>
+			deliver(this.#target, delivery, files, {
+				...options,
+				progress: (done) =>
+					report({ event: "progress", step: "stage", done: Math.min(before + done, total), total }),
+				remark: (text) => report({ event: "remark", step: "stage", text }),
+			});
+		await this.#do(
+			"stage",
+			async () => {
+				await send([kernelFile(image.kernel)], 0);
+				if (choice.method === "kexec_file_load") {
+					const taken = await tryKernel(delivery.client, choice, signal);
+					if (!taken) {
+						choice = { ...choice, method: "kexec_load" };
+						report({
+							event: "remark",
+							step: "stage",
+							text: "kexec_file_load refuses; kexec_load it is",
+						});
+					}
+				}
+				const extra = "plan" in fallback ? [fallback.plan.extra] : [];
+				await send([initrd, ...extra], kernel.length);
+			},
+			() => `${mib(total)} in the target's memory, digests checked there`,
+		);
+		await this.#do(
+			"assemble",
+			() => delivery.client.seal(signal ? { signal } : {}),
+			() => `${plan.hostKeys.length} host keys, filled in by the target itself`,
+		);
+		return { delivery, choice };
+	}
+
+	async #prove(
+		plan: RescuePlan,
+		facts: Facts,
+		session: Session,
+		image: Image,
+		nonce: string,
+	): Promise<Proof> {
+		const { options } = this;
+		// Whoever logged in: the rescue system knows only root.
+		const target = formatTarget({ ...parseTarget(this.#target), user: "root" });
+		return this.#do(
+			"prove",
+			() =>
+				prove(target, plan, {
+					...options.connect,
+					...(options.signal ? { signal: options.signal } : {}),
+					...(options.prompt ? { prompt: options.prompt } : {}),
+					expectHostKey: session.connection.hostKey,
+					deadline: options.timeout,
+					adapter: image.manifest.adapter,
+					nonce,
+					bootId: facts.bootId,
+					compare: options.compare,
+					attempt: ({ number, error }) =>
+						options.log?.(`login ${number}: ${error?.message ?? "not yet the rescue system"}`),
+				}),
+			(proof) => `back after ${Math.round(proof.seconds)} s`,
+		);
+	}
+
+	get options(): HostOptions {
+		return this.#options;
+	}
+
+	/** Runs one step, told at both ends. */
+	async #do<T>(step: Step, act: () => Promise<T>, detail: (result: T) => string): Promise<T> {
+		const { report, signal } = this.#options;
+		signal?.throwIfAborted();
+		report({ event: "step", step, state: "start" });
+		const result = await act();
+		report({ event: "step", step, state: "done", detail: detail(result) });
+		return result;
+	}
+}
+
+function describeFacts({ facts }: Probed): string {
+	return `${facts.hostname}, ${facts.system ?? "Linux"}, kernel ${facts.kernelRelease}`;
+}
+
+function describePlan(plan: RescuePlan): string {
+	const count = (verdict: string): number =>
+		plan.checks.filter((check) => check.verdict === verdict).length;
+	const refusals = count("refusal");
+	const warnings = count("warning");
+	if (refusals > 0) return `refused: ${refusals} of the checks say no`;
+	return warnings > 0 ? `possible, ${warnings} warnings` : "possible";
+}
+
+/** One error for all refusals of a plan. */
+export function refusedError(target: string, plan: RescuePlan): EkexecError {
+	const refusals = plan.checks.filter(({ verdict }) => verdict === "refusal");
+	const found = refusals.map(({ id, found: what }) => `${id}: ${what}`).join("; ");
+	const remedy = refusals.map((check) => check.remedy).join(" ");
+	return rescueError("refused", "RESCUE_REFUSED", "the rescue is refused; nothing was changed", {
+		where: target,
+		found,
+		remedy,
+	});
+}
