@@ -144,7 +144,7 @@ class Rescue {
 				({ method }) => `by ${method}`,
 			);
 			if (options.until === "load") {
-				await delivery.client.leave();
+				await delivery.client.go({ via: "nothing" });
 				return result;
 			}
 			await this.#do(
