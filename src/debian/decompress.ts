@@ -4,7 +4,10 @@ import { debianError } from "./error.ts";
 /** Compressions of packages and lists. */
 export type Compression = CodecName;
 
-/** The content of a compressed file, told by its magic; `none` is passed through. `DEBIAN_SIZE` above `max` bytes. */
+/**
+ * The content of a compressed file, told by its magic; `none` is passed through. Above `max` bytes it throws
+ * `COMPRESS_LIMIT`, or `DEBIAN_SIZE` where nothing was compressed.
+ */
 export async function* decompress(
 	chunks: Chunks,
 	compression: Compression,
@@ -12,14 +15,16 @@ export async function* decompress(
 	where: string,
 	signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+	if (compression !== "none") {
+		yield* unpack(chunks, { maxOutput: max, where, ...(signal ? { signal } : {}) });
+		return;
+	}
 	let size = 0;
-	// One more than allowed is let through, so that the limit of this room speaks, with its own code.
-	const limits = { maxOutput: max + 1, where, ...(signal ? { signal } : {}) };
-	for await (const chunk of compression === "none" ? chunks : unpack(chunks, limits)) {
+	for await (const chunk of chunks) {
 		signal?.throwIfAborted();
 		size += chunk.length;
 		if (size > max) {
-			throw debianError("check", "DEBIAN_SIZE", "unpacks to more than it should", {
+			throw debianError("check", "DEBIAN_SIZE", "holds more than it should", {
 				where,
 				expected: `at most ${max} bytes`,
 			});

@@ -209,7 +209,11 @@ async function openRelease(
 	};
 	const old = await readIfThere(kept);
 	// What is kept was checked when it came, but keys and dates go by: it is checked again, and dropped if it fails.
-	const before = old === undefined ? undefined : await check(old).catch(() => undefined);
+	const before = old?.length ? await check(old).catch(() => undefined) : undefined;
+	const absent = () => {
+		notes.push(`the mirror has no ${source.suite}`);
+		return undefined;
+	};
 	const since = before && (await stat(kept)).mtime.toUTCString();
 	let fetched: Awaited<ReturnType<typeof fetchSmall>>;
 	try {
@@ -217,9 +221,11 @@ async function openRelease(
 	} catch (error) {
 		if (!(error instanceof EkexecError)) throw error;
 		if (error.code === "DEBIAN_MISSING" && source.optional) {
-			notes.push(`the mirror has no ${source.suite}`);
-			return undefined;
+			// An empty file remembers it for times when nobody answers.
+			await writeWhole(kept, "");
+			return absent();
 		}
+		if (error.code === "DEBIAN_FETCH" && old?.length === 0) return absent();
 		if (error.code === "DEBIAN_FETCH" && before !== undefined) {
 			const date = new Date(before.release.date).toISOString();
 			notes.push(`the mirror did not answer; ${source.suite} is taken as it was on ${date}`);

@@ -86,8 +86,7 @@ export function solve(
 			return (provided.get(relation.name) ?? []).some((one) => matches(one, relation));
 		});
 	const demand = (clause: Clause, by: string | undefined) => {
-		const single = clause.length === 1 && index.find(clause[0]?.name ?? "").length > 0;
-		(single ? hard : soft).queue.push({ clause, by });
+		(candidates(clause).length < 2 ? hard : soft).queue.push({ clause, by });
 	};
 	const clash = (one: Package): string | undefined => {
 		const same = chosen.get(one.name);

@@ -1,9 +1,6 @@
 import { debianError } from "./error.ts";
 import type { Operator } from "./package.ts";
 
-// deb-version(7): [epoch:]upstream-version[-debian-revision]
-const grammar = /^(?:(\d+):)?([A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?$/;
-
 /** The three parts of a Debian version. A missing revision equals "0" and is given as "". */
 export interface Version {
 	readonly epoch: number;
@@ -11,18 +8,29 @@ export interface Version {
 	readonly revision: string;
 }
 
-/** Splits a version; throws `DEBIAN_SYNTAX` on what dpkg would refuse, too. */
+/**
+ * Splits a version by deb-version(7): `[epoch:]upstream-version[-debian-revision]`, at the first colon and the last
+ * hyphen. Throws `DEBIAN_SYNTAX` on what dpkg would refuse, too.
+ */
 export function parseVersion(text: string): Version {
-	const match = grammar.exec(text);
-	const epoch = Number(match?.[1] ?? 0);
-	// dpkg keeps the epoch in an int, and wants a digit first (a warning there; archives keep to it).
-	if (!match || epoch > 0x7fff_ffff) {
+	const colon = text.indexOf(":");
+	const hyphen = text.lastIndexOf("-");
+	const epoch = colon < 0 ? "0" : text.slice(0, colon);
+	const upstream = text.slice(colon + 1, hyphen < 0 ? text.length : hyphen);
+	const revision = hyphen < 0 ? "" : text.slice(hyphen + 1);
+	if (
+		!/^\d{1,10}$/.test(epoch) ||
+		Number(epoch) > 0x7fff_ffff || // dpkg keeps it in an int
+		!/^[A-Za-z0-9.+~:-]+$/.test(upstream) ||
+		!/^[A-Za-z0-9.+~]*$/.test(revision) ||
+		(hyphen >= 0 && revision === "")
+	) {
 		throw debianError("check", "DEBIAN_SYNTAX", "not a Debian version", {
 			expected: "[epoch:]upstream[-revision]",
 			found: JSON.stringify(text.slice(0, 100)),
 		});
 	}
-	return { epoch, upstream: match[2] ?? "", revision: match[3] ?? "" };
+	return { epoch: Number(epoch), upstream, revision };
 }
 
 /** Order of two versions by deb-version(7): negative, zero or positive. */

@@ -28,6 +28,9 @@ export const packages = {
 	"mkfs.ext4": "e2fsprogs",
 	sudo: "sudo",
 	mmdebstrap: "mmdebstrap",
+	dpkg: "dpkg",
+	"dpkg-deb": "dpkg",
+	readelf: "binutils",
 } as const satisfies Readonly<Record<string, string>>;
 
 export type Program = keyof typeof packages;

@@ -1,0 +1,225 @@
+// A small Debian archive, made and signed in the test, and a server on the loopback that can misbehave.
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { createCleartextMessage, generateKey, type PrivateKey, sign } from "openpgp";
+import { type Header, pack } from "tar-stream";
+import { onTestFinished } from "vitest";
+
+export const now: number = Date.parse("2030-01-10T12:00:00Z");
+const hour = 3600_000;
+
+export const sha256 = (data: string | Uint8Array): string =>
+	createHash("sha256").update(data).digest("hex");
+
+/** A folder that is gone when the test is. */
+export async function scratch(): Promise<string> {
+	const folder = await mkdtemp(join(tmpdir(), "ekexec-debian-"));
+	onTestFinished(() => rm(folder, { recursive: true, force: true }));
+	return folder;
+}
+
+/** A member of a tar archive: headers of tar-stream, and the content of files. */
+export type TarMember = Partial<Header> & { name: string; content?: string | Uint8Array };
+
+export async function tar(members: readonly TarMember[]): Promise<Uint8Array> {
+	const archive = pack();
+	for (const { content = "", ...header } of members) {
+		archive.entry(
+			{ mode: 0o644, mtime: new Date(1_700_000_000_000), uname: "root", gname: "root", ...header },
+			Buffer.from(content),
+		);
+	}
+	archive.finalize();
+	const parts: Uint8Array[] = [];
+	for await (const part of archive) parts.push(part as Uint8Array);
+	return Buffer.concat(parts);
+}
+
+/** An ar archive, as deb(5) has it. */
+export function ar(members: readonly (readonly [string, Uint8Array | string])[]): Uint8Array {
+	const parts: Uint8Array[] = [Buffer.from("!<arch>\n")];
+	for (const [name, content] of members) {
+		const bytes = Buffer.from(content);
+		const fields = [
+			name.padEnd(16),
+			"0".padEnd(12),
+			"0".padEnd(6),
+			"0".padEnd(6),
+			"100644".padEnd(8),
+		];
+		parts.push(Buffer.from(`${fields.join("")}${String(bytes.length).padEnd(10)}\`\n`), bytes);
+		if (bytes.length % 2 === 1) parts.push(Buffer.from("\n"));
+	}
+	return Buffer.concat(parts);
+}
+
+export async function deb(
+	files: readonly TarMember[],
+	control = "Package: test\nVersion: 1\n",
+): Promise<Uint8Array> {
+	return ar([
+		["debian-binary", "2.0\n"],
+		["control.tar.gz", gzipSync(await tar([{ name: "./control", content: control }]))],
+		["data.tar.gz", gzipSync(await tar(files))],
+	]);
+}
+
+/** A package of the archive; fields as in a control file. */
+export interface MiniPackage {
+	readonly name: string;
+	readonly version?: string;
+	readonly arch?: string;
+	readonly fields?: Readonly<Record<string, string>>;
+	readonly files?: readonly TarMember[];
+}
+
+export interface MiniOptions {
+	readonly suite?: string;
+	readonly release?: Readonly<Record<string, string>>;
+	readonly key?: PrivateKey;
+	/** Compressions offered. */
+	readonly suffixes?: readonly ("" | ".gz")[];
+}
+
+export async function newKey(name = "archive"): Promise<PrivateKey> {
+	const made = await generateKey({
+		userIDs: [{ name }],
+		type: "ecc",
+		curve: "ed25519Legacy",
+		date: new Date(now - 1000 * hour),
+		format: "object",
+	});
+	return made.privateKey;
+}
+
+/** All files of an archive by their paths. */
+export type Tree = Map<string, Uint8Array>;
+
+/** Adds packages and a signed suite to a tree. */
+export async function addSuite(
+	tree: Tree,
+	key: PrivateKey,
+	packages: readonly MiniPackage[],
+	options: MiniOptions = {},
+): Promise<void> {
+	const suite = options.suite ?? "trixie";
+	const stanzas: string[] = [];
+	for (const { name, version = "1", arch = "amd64", fields = {}, files = [] } of packages) {
+		const path = `pool/main/${name}_${version.replace(":", "%3a")}_${arch}.deb`;
+		const bytes = await deb(files, `Package: ${name}\nVersion: ${version}\n`);
+		tree.set(path, bytes);
+		const all = {
+			Package: name,
+			Version: version,
+			Architecture: arch,
+			...fields,
+			Filename: path,
+			Size: String(bytes.length),
+			SHA256: sha256(bytes),
+			Description: "a package for tests",
+		};
+		stanzas.push(
+			Object.entries(all)
+				.map(([field, value]) => `${field}: ${value}\n`)
+				.join(""),
+		);
+	}
+	const list = Buffer.from(`${stanzas.join("\n")}\n`);
+	const base = "main/binary-amd64/Packages";
+	const lines: string[] = [];
+	const offered = new Map([
+		["", list],
+		[".gz", gzipSync(list)],
+	]);
+	for (const [suffix, bytes] of offered) {
+		lines.push(` ${sha256(bytes)} ${bytes.length} ${base}${suffix}`);
+		if (suffix !== "" && !(options.suffixes ?? ["", ".gz"]).includes(".gz")) continue;
+		tree.set(`dists/${suite}/${base}${suffix}`, bytes);
+		tree.set(`dists/${suite}/main/binary-amd64/by-hash/SHA256/${sha256(bytes)}`, bytes);
+	}
+	const release = {
+		Origin: "Test",
+		Label: "Test",
+		Suite: "stable",
+		Codename: suite,
+		Date: new Date(now - hour).toUTCString().replace("GMT", "UTC"),
+		"Valid-Until": new Date(now + hour).toUTCString().replace("GMT", "UTC"),
+		"Acquire-By-Hash": "yes",
+		Architectures: "all amd64",
+		"No-Support-for-Architecture-all": "Packages",
+		Components: "main",
+		...options.release,
+	};
+	const head = Object.entries(release).map(([field, value]) => `${field}: ${value}\n`);
+	tree.set(
+		`dists/${suite}/InRelease`,
+		await clearsign(`${head.join("")}SHA256:\n${lines.join("\n")}\n`, options.key ?? key),
+	);
+}
+
+export async function clearsign(text: string, key: PrivateKey): Promise<Uint8Array> {
+	const message = await createCleartextMessage({ text });
+	const date = new Date(now - 2 * hour);
+	return Buffer.from(await sign({ message, signingKeys: key, date }));
+}
+
+/** What a server does with one request instead of answering properly; undefined lets it answer. */
+export type Misbehave = (
+	path: string,
+	request: IncomingMessage,
+	response: ServerResponse,
+	content: Uint8Array | undefined,
+) => boolean;
+
+export interface MiniServer {
+	readonly url: string;
+	/** Paths asked for, each with its Range if it had one. */
+	readonly requests: string[];
+	misbehave: Misbehave;
+	readonly tree: Tree;
+}
+
+/** Serves a tree on the loopback, with ranges and Last-Modified. */
+export async function serve(tree: Tree): Promise<MiniServer> {
+	const requests: string[] = [];
+	const server = createServer((request, response) => {
+		const path = decodeURIComponent((request.url ?? "/").slice(1));
+		requests.push(request.headers.range ? `${path} ${request.headers.range}` : path);
+		const content = tree.get(path);
+		if (mini.misbehave(path, request, response, content)) return;
+		if (content === undefined) {
+			response.writeHead(404).end("none\n");
+			return;
+		}
+		const modified = new Date(now - hour).toUTCString();
+		if (request.headers["if-modified-since"] === modified) {
+			response.writeHead(304).end();
+			return;
+		}
+		const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+		const length = content.length - start;
+		if (start > 0) {
+			const range = `bytes ${start}-${content.length - 1}/${content.length}`;
+			response.writeHead(206, { "content-length": length, "content-range": range });
+		} else response.writeHead(200, { "content-length": length, "last-modified": modified });
+		response.end(content.subarray(start));
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	onTestFinished(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	const { port } = server.address() as AddressInfo;
+	const mini: MiniServer = {
+		url: `http://127.0.0.1:${port}/`,
+		requests,
+		misbehave: () => false,
+		tree,
+	};
+	return mini;
+}
