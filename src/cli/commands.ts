@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { abort, check, host } from "./host.ts";
 import { initrdCat } from "./initrd-cat.ts";
 import { initrdDiff } from "./initrd-diff.ts";
 import { initrdExtract } from "./initrd-extract.ts";
@@ -23,6 +24,9 @@ export const groups: readonly Group[] = [
 
 /** Every command, in the order of the help screen. */
 export const commands: readonly Command[] = [
+	host,
+	check,
+	abort,
 	initrdPack,
 	initrdList,
 	initrdExtract,

@@ -65,10 +65,16 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		if (!grouped.has(cmd.usage.split(" ", 1)[0] ?? "")) register(parser, cmd, cmd.usage);
 	}
 
-	await parser.parseAsync([...argv], {}, (_error, _args, output) => {
+	await parser.parseAsync(withCommand(argv), {}, (_error, _args, output) => {
 		if (output !== "") io.stdout.write(`${output}\n`);
 	});
 	return exitCode;
+}
+
+/** `ekexec root@somehost` means `ekexec host root@somehost`: no command has an `@` in its name. */
+function withCommand(argv: readonly string[]): string[] {
+	const [first = ""] = argv;
+	return first.includes("@") || first.startsWith("ssh://") ? ["host", ...argv] : [...argv];
 }
 
 function columns(io: Io): number {

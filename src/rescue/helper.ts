@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { EkexecError } from "../bytes/index.ts";
-import { HelperClient, helperBinary, helperPlaces, helperStream } from "../kexec/index.ts";
+import {
+	errnoName,
+	HelperClient,
+	helperBinary,
+	helperPlaces,
+	helperStream,
+} from "../kexec/index.ts";
 import { bytesSource, type Connection, type Executor, run } from "../ssh/index.ts";
 import { rescueError } from "./error.ts";
 
@@ -13,21 +19,59 @@ export interface StartOptions {
 	readonly token?: string;
 }
 
-/** Something to tell apart places from a lost connection by: these end the attempt, not the place. */
-const lost: ReadonlySet<string> = new Set(["SSH_LOST", "SSH_ABORTED"]);
+/** Errors that are not the place's: another one would not help. */
+const ends: ReadonlySet<string> = new Set([
+	"SSH_LOST",
+	"SSH_ABORTED",
+	"HELPER_NOT_KEPT",
+	"HELPER_VERSION",
+	"RESCUE_LOAD",
+]);
 
 /**
  * Puts the helper into the first place that takes and runs it, and starts a conversation. The file's name is random,
  * it is the login user's alone, and it goes away as soon as it runs. Throws `RESCUE_NO_PLACE` with what each place
  * answered.
  */
-export async function startHelper(
+export function startHelper(
 	connection: Connection,
 	executor: Executor,
 	mode: HelperMode,
 	options: StartOptions = {},
 ): Promise<HelperClient> {
-	const { signal } = options;
+	return inFirstPlace(connection, options.signal, (path) =>
+		converse(executor, path, mode, options),
+	);
+}
+
+/**
+ * Unloads whatever kernel is loaded for kexec, whoever loaded it. Throws `RESCUE_LOAD` where the kernel refuses.
+ */
+export function unloadKernel(
+	connection: Connection,
+	executor: Executor,
+	signal?: AbortSignal,
+): Promise<void> {
+	return inFirstPlace(connection, signal, async (path) => {
+		const answer = await run(executor, [path, "unload"], { signal, deadline: 30_000 });
+		await removeFile(connection, path);
+		const errno = /"errno":(\d+)/.exec(answer.text)?.[1];
+		if (errno === undefined) throw new EkexecError("failed", "RESCUE_NO_PLACE", answer.talk.trim());
+		if (errno !== "0") {
+			throw rescueError("failed", "RESCUE_LOAD", "the kernel refuses to unload", {
+				where: connection.describe(),
+				found: errnoName(Number(errno)),
+			});
+		}
+	});
+}
+
+/** Tries `use` with the helper in one place after another, until it does not fail for the place's sake. */
+async function inFirstPlace<T>(
+	connection: Connection,
+	signal: AbortSignal | undefined,
+	use: (path: string) => Promise<T>,
+): Promise<T> {
 	const name = `.ekexec-${randomBytes(8).toString("hex")}`;
 	const tried: string[] = [];
 	for (const machine of await machineNames(connection, signal)) {
@@ -37,10 +81,10 @@ export async function startHelper(
 			try {
 				const upload = { mode: 0o700, resume: false, ...(signal ? { signal } : {}) };
 				await connection.upload(bytesSource(binary), path, upload);
-				return await converse(executor, path, mode, options);
+				return await use(path);
 			} catch (error) {
 				signal?.throwIfAborted();
-				if (!(error instanceof EkexecError) || lost.has(error.code)) throw error;
+				if (!(error instanceof EkexecError) || ends.has(error.code)) throw error;
 				await removeFile(connection, path);
 				tried.push(`${place}: ${error.details.found ?? error.summary}`);
 			}
@@ -90,7 +134,7 @@ export async function tryRun(
 		return answer.code === 0 && answer.text.trim() !== "" ? answer.text : undefined;
 	} catch (error) {
 		signal?.throwIfAborted();
-		if (!(error instanceof EkexecError) || lost.has(error.code)) throw error;
+		if (!(error instanceof EkexecError) || ends.has(error.code)) throw error;
 		return undefined;
 	}
 }

@@ -1,1 +1,21 @@
-export {};
+/** Replacing a running system by a rescue system: facts → plan → stage → load → jump → proof. */
+export type { Check, CheckId, Verdict } from "./check.ts";
+export { checkIds } from "./check.ts";
+export { rescueCommandLine } from "./command-line.ts";
+export type { RescueCode } from "./error.ts";
+export { chooseLayers, imageTraits } from "./image-traits.ts";
+export type { KeyLeftOut, KeyPlan, LoginProof } from "./keys.ts";
+export type { LoadSizes, MemoryBudget } from "./memory.ts";
+export {
+	type LoginKnown,
+	type PlannedImage,
+	planRescue,
+	type RescueOptions,
+	type RescuePlan,
+} from "./plan.ts";
+export { type Probed, probe } from "./probe.ts";
+export type { Proof } from "./prove.ts";
+export { type Report, type RescueEvent, type Step, steps, stepTitles } from "./report.ts";
+export { check, type HostOptions, type HostResult, host, refusedError } from "./rescue.ts";
+export { helperOf, openSession, type Session, type SessionOptions, unload } from "./session.ts";
+export { needsReading, showPlan } from "./show.ts";

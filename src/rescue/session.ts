@@ -9,7 +9,7 @@ import {
 	elevate,
 	type Prompt,
 } from "../ssh/index.ts";
-import { type HelperMode, startHelper, tryRun } from "./helper.ts";
+import { type HelperMode, startHelper, tryRun, unloadKernel } from "./helper.ts";
 import type { LoginProof } from "./keys.ts";
 import type { LoginKnown } from "./plan.ts";
 
@@ -117,4 +117,15 @@ export async function reopen(
 			await sleep(retryEvery, undefined, options.signal ? { signal: options.signal } : {});
 		}
 	}
+}
+
+/** Unloads what `--load-only`, or anybody else, left loaded. False: nothing was. */
+export async function unload(
+	{ connection, root }: Session,
+	signal?: AbortSignal,
+): Promise<boolean> {
+	const state = await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal);
+	if (state?.trim() === "0") return false;
+	await unloadKernel(connection, root, signal);
+	return true;
 }

@@ -1,0 +1,212 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EkexecError } from "../bytes/index.ts";
+import type { Facts } from "../kexec/index.ts";
+import { diffNetworks, type Network, renderEmergency } from "../network/index.ts";
+import {
+	check,
+	type HostOptions,
+	host,
+	openSession,
+	type Proof,
+	type RescuePlan,
+	refusedError,
+	showPlan,
+	unload,
+} from "../rescue/index.ts";
+import type { Arguments, Io } from "./command.ts";
+import { sessionOptions } from "./connect.ts";
+import type { hostOptions, planOptions } from "./host-options.ts";
+import { imageForTarget } from "./image-source.ts";
+import { type Log, openLog } from "./log.ts";
+import { openView } from "./open-view.ts";
+import type { SshArguments, sshOptions } from "./ssh-options.ts";
+import { plain, type View, wantsColour } from "./view.ts";
+
+type PlanArguments = Arguments<typeof sshOptions & typeof planOptions, Record<never, never>>;
+type HostArguments = Arguments<typeof hostOptions, Record<never, never>>;
+
+/** How long `--sync` lets the target write to its disks, in milliseconds. */
+const syncFor = 30_000;
+
+export async function runHost(target: string, args: HostArguments, io: Io): Promise<number> {
+	const timeout = Number(args.timeout);
+	if (!(timeout > 0)) throw badNumber("--timeout", args.timeout);
+	if (args["dry-run"]) return runCheck(target, args, io);
+	return withView(args, io, async (view, log) => {
+		const result = await host(target, {
+			...(await common(args, io, view, log)),
+			confirm: (plan) => confirm(target, plan, args.yes, io, view),
+			until: args["load-only"] ? "load" : "jump",
+			wait: args.wait,
+			timeout: timeout * 1000,
+			sync: args.sync ? syncFor : 0,
+			via: args.via,
+		});
+		await dumpNetwork(result.network, args["dump-network"], io);
+		await view.end();
+		if (result.proof) io.stderr.write(showProof(result.proof));
+		else if (!result.jumped) io.stderr.write(`Loaded. ekexec abort ${target} unloads it.\n`);
+		return result.proof === undefined || result.proof.network.length === 0 ? 0 : 5;
+	});
+}
+
+export async function runCheck(target: string, args: PlanArguments, io: Io): Promise<number> {
+	return withView(args, io, async (view, log) => {
+		const { plan, network } = await check(target, {
+			...(await common(args, io, view, log)),
+			confirm: async () => false,
+			until: "plan",
+			wait: false,
+			timeout: 0,
+			sync: 0,
+			via: "reboot",
+		});
+		await dumpNetwork(network, args["dump-network"], io);
+		await view.end();
+		if (!args.json) io.stdout.write(showPlan(plan, { colour: wantsColour(io, "stdout") }));
+		return plan.refused ? 3 : 0;
+	});
+}
+
+export async function runAbort(target: string, args: SshArguments, io: Io): Promise<number> {
+	const log = openLog(args.log, io);
+	try {
+		const session = await openSession(target, sessionOptions(args, io, log));
+		try {
+			const unloaded = await unload(session, io.signal);
+			io.stderr.write(unloaded ? "Unloaded.\n" : "Nothing was loaded.\n");
+			return 0;
+		} finally {
+			await session.connection.close();
+		}
+	} finally {
+		log.close();
+	}
+}
+
+async function withView(
+	args: PlanArguments,
+	io: Io,
+	act: (view: View, log: Log) => Promise<number>,
+): Promise<number> {
+	const log = openLog(args.log, io);
+	const view = await openView(io, args.json);
+	try {
+		return await act(view, log);
+	} catch (error) {
+		log(String(error));
+		await view.end(error);
+		if (args.json && error instanceof EkexecError) {
+			const { code, summary, details, exitCode } = error;
+			io.stdout.write(
+				`${JSON.stringify({ event: "error", code, summary, details, exitCode }, plain)}\n`,
+			);
+		}
+		throw error;
+	} finally {
+		log.close();
+	}
+}
+
+async function common(args: PlanArguments, io: Io, view: View, log: Log) {
+	const added = await Promise.all(
+		(args.key ?? []).map(async (name) => ({ name, content: await keyFile(resolve(io.cwd, name)) })),
+	);
+	const settings: Omit<HostOptions, "confirm" | "until" | "wait" | "timeout" | "sync" | "via"> = {
+		...sessionOptions(args, io, log),
+		plan: {
+			allKeys: args.keys === "all",
+			addedKeys: added,
+			newHostKeys: args["new-host-keys"],
+			commandLine: args.cmdline ?? "",
+			again: args.again,
+			keepLinks: args["keep-link"] ?? [],
+		},
+		image: imageForTarget(args, io, (text) => view.report({ event: "remark", step: "plan", text })),
+		compare,
+		report: (event) => {
+			view.report(event);
+			if (event.event !== "progress") log(JSON.stringify(event, plain));
+		},
+		about,
+	};
+	return settings;
+}
+
+/** A public key file of `--key`. A private one is refused before a byte of it is used. */
+async function keyFile(path: string): Promise<Uint8Array> {
+	const content = new Uint8Array(await readFile(path));
+	if (/PRIVATE KEY/.test(Buffer.from(content).toString("latin1"))) {
+		throw new EkexecError("usage", "CLI_PRIVATE_KEY", "this is a private key", {
+			where: path,
+			remedy: `Give its public half: ${path}.pub`,
+		});
+	}
+	return content;
+}
+
+function about(facts: Facts): string {
+	const system = facts.system === undefined ? "" : ` (${facts.system})`;
+	return `In place of ${facts.hostname}${system}, kernel ${facts.kernelRelease}, since ${new Date().toISOString()}`;
+}
+
+/** What of the plan is missing in the rescue system, in words. */
+function compare(planned: Network, found: Network): readonly string[] {
+	return diffNetworks(planned, found).map(({ what, name, change, field, before, after }) =>
+		change === "missing"
+			? `${what} ${name} is missing`
+			: `${what} ${name}: ${field} is ${JSON.stringify(after)} instead of ${JSON.stringify(before)}`,
+	);
+}
+
+async function confirm(
+	target: string,
+	plan: RescuePlan,
+	yes: boolean,
+	io: Io,
+	view: View,
+): Promise<boolean> {
+	await view.pause();
+	if (plan.refused) throw refusedError(target, plan);
+	io.stderr.write(showPlan(plan, { colour: wantsColour(io, "stderr") }));
+	if (yes) return true;
+	const { terminalPrompt } = await import("../ssh/index.ts");
+	const prompt = terminalPrompt();
+	if (!io.terminal.stdin || !prompt.possible) {
+		throw new EkexecError("usage", "CLI_NOT_CONFIRMED", "nobody is there to say yes", {
+			where: target,
+			remedy: "Run it on a terminal, or add --yes.",
+		});
+	}
+	const question = `\nEverything that runs on ${target} ends at once, unsaved data is lost. Go ahead? [yes/no] `;
+	const answer = await prompt.ask(question, { echo: true, signal: io.signal });
+	return /^y(es)?$/i.test(answer.trim());
+}
+
+async function dumpNetwork(network: Network, folder: string | undefined, io: Io): Promise<void> {
+	const place = folder ?? (io.env.EMERGENCY_DUMP_NETWORK === "1" ? "." : undefined);
+	if (place === undefined) return;
+	const path = resolve(io.cwd, place);
+	await mkdir(path, { recursive: true });
+	for (const [name, content] of Object.entries(renderEmergency(network))) {
+		await writeFile(resolve(path, name), String(content));
+	}
+}
+
+function showProof(proof: Proof): string {
+	const lines = [`\nThe rescue system answers, ${Math.round(proof.seconds)} s after the jump.`];
+	if (proof.network.length === 0) lines.push("Every planned address and route is there.");
+	for (const difference of proof.network) lines.push(`  network: ${difference}`);
+	for (const unit of proof.failedUnits) lines.push(`  failed unit: ${unit}`);
+	lines.push("", `  ${proof.login.join(" ")}`, "");
+	return lines.join("\n");
+}
+
+function badNumber(field: string, found: string): EkexecError {
+	return new EkexecError("usage", "CLI_USAGE", "not a usable number", {
+		field,
+		expected: "seconds, more than 0",
+		found,
+	});
+}

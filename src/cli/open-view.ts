@@ -1,0 +1,37 @@
+import type { Io } from "./command.ts";
+import { plain, type View } from "./view.ts";
+
+/** The view that fits: JSON lines if asked for, a live list on a terminal, plain lines elsewhere. */
+export async function openView(io: Io, json: boolean): Promise<View> {
+	if (json) return jsonView(io);
+	if (!io.terminal.stderr) return plainView(io);
+	const { terminalView } = await import("./view-terminal.ts");
+	return terminalView(io);
+}
+
+function jsonView(io: Io): View {
+	return {
+		report: (event) => void io.stdout.write(`${JSON.stringify(event, plain)}\n`),
+		pause: async () => {},
+		end: async () => {},
+	};
+}
+
+/** A line for each step's end, and for each tenth of the upload. */
+function plainView(io: Io): View {
+	const say = (text: string): void => void io.stderr.write(`${text}\n`);
+	let tenth = 0;
+	return {
+		report(event) {
+			if (event.event === "step" && event.state !== "start") say(`${event.step}: ${event.detail}`);
+			else if (event.event === "remark") say(`${event.step}: ${event.text}`);
+			else if (event.event === "progress") {
+				const now = Math.floor((10 * event.done) / Math.max(1, event.total));
+				if (now > tenth) say(`${event.step}: ${now * 10} %`);
+				tenth = now;
+			}
+		},
+		pause: async () => {},
+		end: async () => {},
+	};
+}
