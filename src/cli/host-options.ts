@@ -1,5 +1,3 @@
-import { sshOptions } from "./ssh-options.ts";
-
 /** What changes the plan. */
 export const planOptions = {
 	image: {
@@ -62,9 +60,7 @@ export const planOptions = {
 } as const;
 
 /** What changes the doing. */
-export const hostOptions = {
-	...sshOptions,
-	...planOptions,
+export const jumpOptions = {
 	yes: { alias: "y", type: "boolean", default: false, describe: "Do not ask" },
 	"dry-run": { type: "boolean", default: false, describe: "Print the plan and stop" },
 	"load-only": {

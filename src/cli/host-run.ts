@@ -16,7 +16,7 @@ import {
 } from "../rescue/index.ts";
 import type { Arguments, Io } from "./command.ts";
 import { sessionOptions } from "./connect.ts";
-import type { hostOptions, planOptions } from "./host-options.ts";
+import type { jumpOptions, planOptions } from "./host-options.ts";
 import { imageForTarget } from "./image-source.ts";
 import { type Log, openLog } from "./log.ts";
 import { openView } from "./open-view.ts";
@@ -24,7 +24,7 @@ import type { SshArguments, sshOptions } from "./ssh-options.ts";
 import { plain, type View, wantsColour } from "./view.ts";
 
 type PlanArguments = Arguments<typeof sshOptions & typeof planOptions, Record<never, never>>;
-type HostArguments = Arguments<typeof hostOptions, Record<never, never>>;
+type HostArguments = PlanArguments & Arguments<typeof jumpOptions, Record<never, never>>;
 
 /** How long `--sync` lets the target write to its disks, in milliseconds. */
 const syncFor = 30_000;

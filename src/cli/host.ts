@@ -1,5 +1,5 @@
 import { type Command, command } from "./command.ts";
-import { hostOptions, planOptions } from "./host-options.ts";
+import { jumpOptions, planOptions } from "./host-options.ts";
 import { sshOptions } from "./ssh-options.ts";
 
 const target = {
@@ -14,7 +14,7 @@ export const host: Command = command({
 	usage: "host <target>",
 	summary: "Replace a host's running system by a rescue system in its memory",
 	positionals: target,
-	options: hostOptions,
+	options: { ...sshOptions, ...planOptions, ...jumpOptions },
 	examples: [
 		["ekexec root@somehost", "The same: the word host may be left out before user@host"],
 		["ekexec host web1 --dry-run", "Only show what would happen"],

@@ -155,11 +155,12 @@ function checkLogin(
 			`${counted}, but not that of this login; those named with --key are in`,
 		);
 	}
+	const owners = loginUser === "root" ? "root" : `root's or ${loginUser}`;
 	const forced = leftOut.length > 0 ? " without a forced command" : "";
 	const where = facts.ssh.keysCommand === undefined ? "" : " (AuthorizedKeysCommand may give it)";
 	return refusal(
 		"login-keys",
-		`the key of this login stands in no file of root's or ${loginUser}'s authorized keys${forced}${where}`,
+		`the key of this login stands in no file of ${owners}'s authorized keys${forced}${where}`,
 		remedy,
 	);
 }
