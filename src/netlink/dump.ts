@@ -72,6 +72,8 @@ export class DumpParser {
 	#port: number | undefined;
 	/** Offset in the whole dump of the first byte not yet read. */
 	#offset = 0;
+	/** Bytes of padding after the last message that are yet to come. */
+	#padding = 0;
 	#pending: Uint8Array[] = [];
 	#pendingLength = 0;
 	/** Bytes to be there before it is worth looking again. */
@@ -124,7 +126,8 @@ export class DumpParser {
 
 	#read(bytes: Uint8Array): void {
 		let reader: Reader | undefined;
-		let at = 0;
+		let at = Math.min(this.#padding, bytes.length);
+		this.#padding -= at;
 		while (bytes.length - at >= messageHeaderSize) {
 			this.#endian ??= endianOf(bytes, at);
 			if (reader === undefined) {
@@ -145,8 +148,12 @@ export class DumpParser {
 				break;
 			}
 			this.#message(reader, at, at + length);
-			// NLMSG_ALIGN; the last message of all may come without its padding.
-			at = Math.min(bytes.length, at + length + ((4 - (length % 4)) % 4));
+			// NLMSG_ALIGN: the padding may be in the next chunk, or missing after the last message of all.
+			at += length;
+			this.#padding = (4 - (length % 4)) % 4;
+			const skipped = Math.min(this.#padding, bytes.length - at);
+			at += skipped;
+			this.#padding -= skipped;
 		}
 		this.#offset += at;
 		if (at < bytes.length) {
@@ -231,7 +238,7 @@ export class DumpParser {
 			const asked = reader.view.getUint32(body + 4, reader.little);
 			const capped = flags % 512 >= messageFlags.capped;
 			const echoed = capped ? messageHeaderSize : asked + ((4 - (asked % 4)) % 4);
-			if (echoed < messageHeaderSize || body + 4 + echoed > end) {
+			if (asked < messageHeaderSize || body + 4 + echoed > end) {
 				throw this.#damagedMessage(
 					body + 4,
 					"nlmsgerr.msg.nlmsg_len",

@@ -1,6 +1,7 @@
 import type { Endian } from "../bytes/index.ts";
 import { frame, messageFlags, messageTypes } from "./message.ts";
 import { families } from "./tables/link.ts";
+import { neighbourFlags } from "./tables/neighbour.ts";
 
 /** The dumps that together say what a host's network is. */
 export type DumpName =
@@ -10,7 +11,8 @@ export type DumpName =
 	| "routes"
 	| "rules"
 	| "nexthops"
-	| "neighbours";
+	| "neighbours"
+	| "proxies";
 
 /** Order in which they are asked for: what refers comes after what it refers to. */
 export const dumpNames: readonly DumpName[] = [
@@ -21,6 +23,7 @@ export const dumpNames: readonly DumpName[] = [
 	"routes",
 	"rules",
 	"neighbours",
+	"proxies",
 ];
 
 /** RTNLGRP_* of linux/rtnetlink.h: multicast groups that tell of changes. */
@@ -41,6 +44,8 @@ interface Request {
 	/** Size of the fixed header: struct ifinfomsg, ifaddrmsg, rtmsg, … All but the family is zero. */
 	readonly headerSize: number;
 	readonly family: number;
+	/** ndm_flags of struct ndmsg. */
+	readonly flagged?: number;
 	/** RTEXT_FILTER_*, told in IFLA_EXT_MASK. */
 	readonly extMask?: number;
 	/** Groups that tell of changes to what is dumped. None for neighbours, which change with every packet. */
@@ -50,6 +55,8 @@ interface Request {
 /** RTEXT_FILTER_* of linux/rtnetlink.h: VLANs of bridge ports, in ranges; counters, which nobody here needs, left out. */
 const brvlanCompressed = 0x4;
 const skipStats = 0x8;
+/** Offset of ndm_flags in struct ndmsg of linux/neighbour.h. */
+const ndmFlags = 10;
 /** IFLA_EXT_MASK of linux/if_link.h */
 const extMaskAttribute = 29;
 
@@ -99,6 +106,13 @@ const requests: Readonly<Record<DumpName, Request>> = {
 		family: families.unspec,
 		groups: [],
 	},
+	proxies: {
+		type: messageTypes.getNeighbour,
+		headerSize: 12,
+		family: families.unspec,
+		flagged: neighbourFlags.proxy,
+		groups: [],
+	},
 };
 
 /**
@@ -109,10 +123,12 @@ export function dumpRequest(
 	name: DumpName,
 	options: { readonly sequence?: number; readonly endian?: Endian } = {},
 ): Uint8Array<ArrayBuffer> {
-	const { type, headerSize, family, extMask } = requests[name];
+	const { type, headerSize, family, extMask, flagged } = requests[name];
 	const flags = messageFlags.request + messageFlags.dump;
 	return frame(type, { ...options, flags }, (writer) => {
-		writer.view.setUint8(writer.reserve(headerSize), family);
+		const start = writer.reserve(headerSize);
+		writer.view.setUint8(start, family);
+		if (flagged !== undefined) writer.view.setUint8(start + ndmFlags, flagged);
 		if (extMask === undefined) return;
 		const at = writer.reserve(8);
 		writer.view.setUint16(at, 8, writer.little);

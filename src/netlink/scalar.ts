@@ -139,7 +139,8 @@ export const scalars: { readonly [K in Exclude<keyof Scalars, "hops">]: Codec<Sc
 			if (!Number.isInteger(value) || value < 1 || value > 256) {
 				throw unwritable(field, "a weight from 1 to 256", value);
 			}
-			writer.view.setUint8(writer.reserve(1), value - 1);
+			const at = writer.reserve(1);
+			writer.view.setUint8(at, value - 1);
 		},
 	},
 	weight16: {
@@ -149,7 +150,8 @@ export const scalars: { readonly [K in Exclude<keyof Scalars, "hops">]: Codec<Sc
 			if (!Number.isInteger(value) || value < 1 || value > 65536) {
 				throw unwritable(field, "a weight from 1 to 65536", value);
 			}
-			writer.view.setUint16(writer.reserve(2), value - 1, true);
+			const at = writer.reserve(2);
+			writer.view.setUint16(at, value - 1, true);
 		},
 	},
 	mac6: {
@@ -176,7 +178,8 @@ export const scalars: { readonly [K in Exclude<keyof Scalars, "hops">]: Codec<Sc
 		fits: (length) => length >= 2,
 		read: (reader, at, length) => readVia(reader, at, length),
 		write(writer, value, field) {
-			setU16(writer.view, writer.reserve(2), value.family, writer.little);
+			const at = writer.reserve(2);
+			setU16(writer.view, at, value.family, writer.little);
 			writer.bytes(parseIp(value.address, field));
 		},
 	},

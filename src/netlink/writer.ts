@@ -17,7 +17,7 @@ export class Writer {
 		this.view = new DataView(this.#bytes.buffer);
 	}
 
-	/** Room for `size` zero bytes; answers where it begins. */
+	/** Room for `size` zero bytes; answers where it begins. `view` may be another one afterwards. */
 	reserve(size: number): number {
 		const at = this.length;
 		const needed = at + size;
