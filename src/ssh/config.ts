@@ -143,6 +143,8 @@ class Reader {
 	beginFinal(): void {
 		this.#final = true;
 		this.#host = this.#hostName();
+		// The second pass cannot change where to connect: as in ssh, the name of the first is settled.
+		if (!this.values.has("hostname")) this.set("hostname", this.#host.replaceAll("%", "%%"));
 	}
 
 	file(path: string, flags: FileFlags, depth = 0, active = true, never = false): void {
@@ -220,7 +222,9 @@ class Reader {
 			if (negated) word = word.slice(1);
 			let holds: boolean;
 			if (word === "all") {
-				if (line.values.length > 2) throw bad(line, "nothing beside all");
+				if (words.length > 0 && words.length === line.values.length - 1) {
+					throw bad(line, "nothing behind all");
+				}
 				holds = true;
 			} else if (word === "final") {
 				if (!this.#final) this.wantsFinal = true;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { isIP, SocketAddress } from "node:net";
 import { join } from "node:path";
 import {
 	type ConfigSources,
@@ -24,7 +25,10 @@ export function resolveOptions(
 		{ ...sources, user: target.user ?? sources.user, port: target.port ?? sources.port },
 		machine,
 	);
-	const get = (word: string): string | undefined => raw.values.get(word)?.[0]?.values[0];
+	const get = (word: string): string | undefined => {
+		const values = raw.values.get(word)?.[0]?.values;
+		return (values?.length ?? 0) > 1 ? fail(word, "one value") : values?.[0];
+	};
 	const all = (word: string): readonly string[] | undefined => raw.values.get(word)?.[0]?.values;
 	const fail = (word: string, expected: string): never => {
 		const line = raw.values.get(word)?.[0];
@@ -63,11 +67,14 @@ export function resolveOptions(
 	const port = number("port", 22, 65535);
 	if (port === 0) fail("port", "a port from 1 to 65535");
 	const configuredHost = get("hostname");
-	const host =
+	const name =
 		configuredHost === undefined
 			? target.host
 			: expandTokens(configuredHost, { h: target.host }, () => fail("hostname", "only %h and %%"));
-	if (/^-|[\s\p{Cc}]/u.test(host) || host === "") fail("hostname", "a host name or address");
+	if (/^-|[\s\p{Cc}]/u.test(name) || name === "") fail("hostname", "a host name or address");
+	// known_hosts holds addresses in their one short form.
+	const host =
+		isIP(name) === 6 ? new SocketAddress({ address: name, family: "ipv6" }).address : name;
 	const hostKeyAlias = get("hostkeyalias");
 	const jump = get("proxyjump");
 	const proxyJump = jump === undefined || jump.toLowerCase() === "none" ? [] : parseJump(jump);
