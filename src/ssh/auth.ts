@@ -17,6 +17,9 @@ export class Authentication {
 	readonly #prompt: Prompt;
 	readonly #beyondPossible: boolean;
 	#current: AuthenticatedBy = { method: "none" };
+	/** A key that the server took, but wants more than that. */
+	#partly: AuthenticatedBy | undefined;
+	#left: readonly string[] | undefined;
 	#nextIdentity = 0;
 	#interactive = 0;
 	#passwords = 0;
@@ -34,17 +37,31 @@ export class Authentication {
 		this.#beyondPossible = beyondPossible;
 	}
 
-	/** What was in use when the server agreed. */
+	/** What was in use when the server agreed; a key, if it took one on the way. */
 	get by(): AuthenticatedBy {
-		return this.#current;
+		return this.#partly ?? this.#current;
+	}
+
+	/**
+	 * Takes a line of ssh2's debug output. When a key of an agent is taken but does not suffice, ssh2 tells its
+	 * handler the list of methods from before; the new one is to be had here alone.
+	 */
+	hear(line: string): void {
+		const list = /^Inbound: Received USERAUTH_FAILURE \(([^)]*)\)/.exec(line)?.[1]?.split(",");
+		if (list === undefined) return;
+		if (this.#current.method === "publickey" && this.#left?.join() !== list.join()) {
+			this.#partly = this.#current;
+		}
+		this.#left = list;
 	}
 
 	/** The next attempt, given the methods the server still takes; false when there is none left. */
 	async next(left: readonly string[] | null): Promise<AnyAuthMethod | false> {
 		const username = this.#options.user;
 		if (left === null) return { type: "none", username };
+		const now = this.#left ?? left;
 		for (const method of this.#options.preferredAuthentications) {
-			if (!left.includes(method)) continue;
+			if (!now.includes(method)) continue;
 			const attempt = await this.#attempt(method, username);
 			if (attempt !== undefined) return attempt;
 		}

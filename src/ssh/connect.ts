@@ -220,7 +220,7 @@ async function dial(
 		const release = () => void jump.close();
 		try {
 			const stream = await jump.forward(options.host, options.port);
-			return { line: { stream, address: undefined, talk: () => "" }, release };
+			return { line: { stream, address: undefined, talk: async () => "" }, release };
 		} catch (error) {
 			release();
 			throw error;

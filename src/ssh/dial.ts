@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { aborted, said, sshError, throwIfAborted } from "./error.ts";
 import type { SshOptions } from "./options.ts";
 
@@ -10,8 +11,8 @@ export interface Line {
 	readonly stream: Duplex;
 	/** Address of the peer, where there is one. */
 	readonly address: string | undefined;
-	/** What a ProxyCommand said on its standard error, for the error that follows. */
-	talk(): string;
+	/** For the error that follows: what a ProxyCommand said on its standard error, once it has ended. */
+	talk(): Promise<string>;
 }
 
 /** Connects by TCP, one address after the other as ssh does, each within ConnectTimeout. */
@@ -40,7 +41,7 @@ export async function dialTcp(options: SshOptions, signal?: AbortSignal): Promis
 			return {
 				stream: await tcp(address, options, signal),
 				address,
-				talk: () => "",
+				talk: async () => "",
 			};
 		} catch (error) {
 			throwIfAborted(signal, where);
@@ -108,5 +109,16 @@ export function dialCommand(command: string, env: NodeJS.ProcessEnv): Line {
 	const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
 	child.on("error", (error) => stream.destroy(error));
 	stream.on("close", () => child.kill());
-	return { stream, address: undefined, talk: () => talk.trim() };
+	const ended = new Promise<void>((resolve) => {
+		child.once("close", () => resolve());
+		child.once("error", () => resolve());
+	});
+	return {
+		stream,
+		address: undefined,
+		talk: async () => {
+			await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
+			return talk.trim();
+		},
+	};
 }

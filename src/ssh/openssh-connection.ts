@@ -46,11 +46,15 @@ const acceptedLine = /^debug1: Server accepts key: (.*) \S+ (SHA256:\S+)(?: .*)?
 const methodLine =
 	/^(?:debug1: )?Authenticat(?:ed to .* using "([a-z-]+)"|ion succeeded \(([a-z-]+)\))/;
 
+const partLine = /^(?:debug1: )?Authenticated using "publickey" with partial success/;
+
 /** What the -v lines of one login said. The last word counts: those of jump hosts come before the target's. */
 interface Heard {
 	hostKey: { type: string; fingerprint: string } | undefined;
 	accepted: { source: string; fingerprint: string } | undefined;
 	method: string | undefined;
+	/** Whether the server took the key and wanted more. */
+	partly: boolean;
 	/** The other lines, for errors. */
 	readonly words: string[];
 }
@@ -79,7 +83,13 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 		askpass.close();
 		rmSync(folder, { recursive: true, force: true });
 	};
-	const heard: Heard = { hostKey: undefined, accepted: undefined, method: undefined, words: [] };
+	const heard: Heard = {
+		hostKey: undefined,
+		accepted: undefined,
+		method: undefined,
+		partly: false,
+		words: [],
+	};
 	const args = [
 		...["-v", "-M", "-S", control, "-T", "-a", "-x", "-e", "none"],
 		...settings(parts, folder),
@@ -199,9 +209,11 @@ function hear(heard: Heard, line: string): void {
 			fingerprint: hostKey[2] ?? "",
 		};
 		heard.accepted = undefined;
+		heard.partly = false;
 	} else if (accepted)
 		heard.accepted = { source: accepted[1] ?? "", fingerprint: accepted[2] ?? "" };
 	else if (method) heard.method = method[1] ?? method[2];
+	else if (partLine.test(line)) heard.partly = true;
 	else if (!line.startsWith("debug") && !line.startsWith("OpenSSH_") && line.trim() !== "") {
 		heard.words.push(line.trim());
 		if (heard.words.length > 20) heard.words.shift();
@@ -468,7 +480,8 @@ export class OpenSshConnection implements Connection {
 }
 
 async function loginKey(parts: MasterParts, heard: Heard): Promise<AuthenticatedBy> {
-	const { method, accepted } = heard;
+	const { accepted } = heard;
+	const method = heard.partly ? "publickey" : heard.method;
 	if (method === "password" || method === "keyboard-interactive" || method === "none")
 		return { method };
 	if (method !== "publickey" || accepted === undefined) return { method: "other" };

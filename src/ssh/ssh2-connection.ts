@@ -51,11 +51,10 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 		const wait = (ms: number) => {
 			clearTimeout(timer);
 			timer = setTimeout(
-				() => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where, ...talk() })),
+				() => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where })),
 				ms,
 			);
 		};
-		const talk = () => (line.talk() === "" ? {} : { found: line.talk() });
 		const settle = () => {
 			settled = true;
 			clearTimeout(timer);
@@ -64,11 +63,19 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 		const fail = (error: Error) => {
 			if (settled) return;
 			settle();
-			client.removeAllListeners("keyboard-interactive");
 			client.end();
 			line.stream.destroy();
 			parts.release();
-			reject(error);
+			// A proxy that fails closes the line; only its own words tell why.
+			void line.talk().then((found) => {
+				const early = phase === "key exchange" && hostKey === undefined && found !== "";
+				const code = (error as { code?: string }).code;
+				reject(
+					early && (code === "SSH_LOST" || code === "SSH_DEADLINE")
+						? sshError("SSH_PROXY", "the ProxyCommand does not reach the host", { where, found })
+						: error,
+				);
+			});
 		};
 		const onAbort = () => fail(aborted(where, signal));
 		signal?.addEventListener("abort", onAbort, { once: true });
@@ -87,7 +94,7 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 			fail(explain(error, where, phase, authentication));
 		});
 		client.on("close", () =>
-			fail(sshError("SSH_LOST", `the connection was closed during ${phase}`, { where, ...talk() })),
+			fail(sshError("SSH_LOST", `the connection was closed during ${phase}`, { where })),
 		);
 		client.on("handshake", (negotiated) => {
 			phase = "authentication";
@@ -112,6 +119,7 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 			keepaliveInterval: options.serverAliveInterval * 1000,
 			keepaliveCountMax: options.serverAliveCountMax,
 			algorithms: parts.algorithms as ssh2.Algorithms,
+			debug: (line) => authentication.hear(line),
 			hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
 				clearTimeout(timer);
 				const key = publicKey(blob);

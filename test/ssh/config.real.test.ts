@@ -228,9 +228,12 @@ const cases: readonly (readonly [name: string, text: string, host: string, flags
 ];
 
 describe.skipIf(lacking)(`ssh_config beside ssh -G ${lacking}`, () => {
-	test.each(cases)("%s: %j for %s", (_name, text, host, flags) => {
-		compare(text, host, flags);
-	});
+	test.each(cases.map(([name, text, host, flags]) => ({ name, text, host, flags })))(
+		"$name: $text for $host",
+		({ text, host, flags }) => {
+			compare(text, host, flags);
+		},
+	);
 
 	test("ProxyCommand keeps the operator's words as they stand", () => {
 		const text = `ProxyCommand  nc   -x "a  b" '%h' # %p %r %n\n`;

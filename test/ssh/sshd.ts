@@ -53,6 +53,8 @@ export interface SshdOptions {
 /** A real sshd on a free port of the loopback, with files of its own. */
 export async function startSshd(parent: string, options: SshdOptions = {}): Promise<Sshd> {
 	const folder = mkdtempSync(join(parent, "sshd-"));
+	// A throwaway user reads authorized_keys in it.
+	chmodSync(folder, 0o755);
 	const types = options.hostKeys ?? ["ed25519", "rsa", "ecdsa"];
 	for (const type of types) {
 		keygen(join(folder, type), "-t", type, ...(type === "rsa" ? ["-b", "2048"] : []));
