@@ -1,56 +1,28 @@
 // The operator's end of the conversation with the helper.
-import { concat, EkexecError, toHex } from "../bytes/index.ts";
-import { Connection, fault, type StepOptions } from "./connection.ts";
+import { concat, EkexecError } from "../bytes/index.ts";
+import { Connection, fault, type StepOptions, unexpected } from "./connection.ts";
 import {
 	type Answer,
 	decodeEnd,
 	decodeEvent,
 	decodeHello,
 	decodeItem,
-	type ErrorEvent,
 	type Event,
 	encodeFrame,
 	encodeSource,
-	type Frame,
 	frameType,
 	type Hello,
 	type HelperCode,
 	type Item,
 	type LoadMethod,
-	maxFrame,
 	type Source,
 } from "./contract.ts";
 import { explain } from "./explain.ts";
 import { encodeGo, type GoOptions } from "./go.ts";
 import { encodeLoadFile, encodeSegments, type LoadFile, type LoadSegments } from "./load.ts";
-import { encodePart, type StagedFile, type StagedPart } from "./staging.ts";
+import { type Resumed, type StageOptions, stageFiles } from "./stage.ts";
+import type { StagedFile } from "./staging.ts";
 import type { HelperStream } from "./stream.ts";
-
-/** Where staging stands, told while it goes on. */
-export interface StageProgress {
-	/** Number of the part that is being sent. */
-	readonly part: number;
-	/** Bytes sent so far over all parts, those of an earlier connection included. */
-	readonly sent: number;
-	/** Bytes that will have been sent in the end; splices are none. */
-	readonly total: number;
-}
-
-export interface StageOptions extends StepOptions {
-	readonly progress?: (progress: StageProgress) => void;
-	/** What an earlier connection left, as {@link HelperClient.resumed} told it. */
-	readonly resume?: Resumed;
-	/** Number of the first part, for files that are staged after others: the count of all parts before. 0 unless told. */
-	readonly firstPart?: number;
-}
-
-/** What a keeper still holds. */
-export interface Resumed {
-	/** Bytes received by part number. */
-	readonly parts: ReadonlyMap<number, { readonly received: number; readonly whole: boolean }>;
-	readonly sealed: boolean;
-	readonly loaded: boolean;
-}
 
 /** Defaults of the deadlines, in milliseconds. */
 const defaults = {
@@ -75,6 +47,9 @@ export class HelperClient {
 	readonly noise: string;
 	readonly #stream: HelperStream;
 	readonly #connection: Connection;
+	/** Parts numbered so far. */
+	#parts = 0;
+	#tag = 0;
 
 	private constructor(stream: HelperStream, connection: Connection, hello: Hello) {
 		this.#stream = stream;
@@ -103,11 +78,13 @@ export class HelperClient {
 	/** After `open` with a token: what the keeper still holds. */
 	async resumed(options: StepOptions = {}): Promise<Resumed> {
 		const parts = new Map<number, { received: number; whole: boolean }>();
+		const files = new Map<number, number>();
 		return await this.#event("resume", options, defaults.step, (event) => {
+			if (event.event === "held") files.set(event.file, event.size);
 			if (event.event === "state")
 				parts.set(event.part, { received: event.received, whole: event.whole });
 			return event.event === "resumed"
-				? { parts, sealed: event.sealed, loaded: event.loaded }
+				? { files, parts, sealed: event.sealed, loaded: event.loaded }
 				: undefined;
 		});
 	}
@@ -137,7 +114,7 @@ export class HelperClient {
 				const answer = answers[frame.tag];
 				if (frame.type === frameType.event) {
 					const event = decodeEvent(frame.payload);
-					if (event.event === "error") throw complaint(event);
+					if (event.event === "error") throw explain(event);
 					return event.event === "probed" ? true : undefined;
 				}
 				if (answer === undefined) throw unexpected(frame);
@@ -181,65 +158,26 @@ export class HelperClient {
 	 * files in their order. Throws `HELPER_DIGEST`, `HELPER_SPLICE`, `HELPER_SYSTEM` (no memory, for example).
 	 */
 	async stage(files: readonly StagedFile[], options: StageOptions = {}): Promise<void> {
-		const first = options.firstPart ?? 0;
-		const parts = files.flatMap((file) => file.parts.map((part) => ({ file, part })));
-		const total = parts.reduce((sum, { part }) => sum + ("splice" in part ? 0 : part.size), 0);
-		const missing = new Set(parts.map((_, index) => first + index));
-		for (const [number, { whole }] of options.resume?.parts ?? [])
-			if (whole) missing.delete(number);
-		const held = options.resume !== undefined;
-		let unopened = held ? 0 : files.length;
-		if (unopened === 0 && missing.size === 0) return;
-		const timeout = { timeout: defaults.stage, ...options };
-		const done = this.#connection.wait("stage", timeout, (frame) => {
-			if (frame.type !== frameType.event) throw unexpected(frame);
+		const first = options.firstPart ?? this.#parts;
+		this.#parts = first + files.reduce((sum, file) => sum + file.parts.length, 0);
+		try {
+			await stageFiles(this.#connection, files, first, { timeout: defaults.stage, ...options });
+		} catch (error) {
+			// What was already on its way is still answered; the next step must not take that for its own.
+			await this.#settle().catch(() => {});
+			throw error;
+		}
+	}
+
+	/** Waits until the helper has answered all that was sent so far, whatever the answers are. */
+	async #settle(): Promise<void> {
+		this.#tag += 1;
+		const answer = this.#connection.wait("settling", { timeout: defaults.step }, (frame) => {
+			if (frame.type !== frameType.event) return undefined;
 			const event = decodeEvent(frame.payload);
-			if (event.event === "error") throw complaint(event);
-			if (event.event === "file") unopened -= 1;
-			else if (event.event === "part") missing.delete(event.part);
-			else throw unexpected(frame);
-			return unopened === 0 && missing.size === 0 ? true : undefined;
+			return event.event === "alive" && event.tag === this.#tag ? true : undefined;
 		});
-		// The send loop stops as soon as the helper complains: the rest would only be thrown away.
-		let failed = false;
-		done.catch(() => {
-			failed = true;
-		});
-		const send = async (bytes: Uint8Array): Promise<boolean> => {
-			if (failed) return false;
-			await this.#connection.sendOr(done, bytes);
-			this.#connection.touch();
-			return !failed;
-		};
-		if (!held) {
-			for (const file of files) {
-				const size = new Uint8Array(8);
-				new DataView(size.buffer).setBigUint64(0, BigInt(file.size), true);
-				await send(encodeFrame(frameType.file, file.file, size));
-			}
-		}
-		let sent = 0;
-		for (const [index, { file, part }] of parts.entries()) {
-			const number = first + index;
-			const before = options.resume?.parts.get(number);
-			if (before === undefined)
-				await send(encodeFrame(frameType.part, number, encodePart(file.file, part)));
-			if ("splice" in part) continue;
-			const from = before?.whole === true ? part.size : (before?.received ?? 0);
-			sent += from;
-			if (from === part.size) continue;
-			for await (const chunk of contentOf(part, from)) {
-				for (let at = 0; at < chunk.length; at += maxFrame) {
-					const piece = chunk.subarray(at, at + maxFrame);
-					if (!(await send(encodeFrame(frameType.data, number, piece)))) break;
-					sent += piece.length;
-					options.progress?.({ part: number, sent, total });
-				}
-				if (failed) break;
-			}
-			if (failed) break;
-		}
-		await done;
+		await this.#connection.during(answer, encodeFrame(frameType.alive, this.#tag));
 	}
 
 	/** Makes what was staged unchangeable; only then can it be loaded. */
@@ -345,7 +283,7 @@ export class HelperClient {
 		return this.#connection.wait(step, { timeout, ...options }, (frame) => {
 			if (frame.type !== frameType.event) throw unexpected(frame);
 			const event = decodeEvent(frame.payload);
-			if (event.event === "error") throw complaint(event);
+			if (event.event === "error") throw explain(event);
 			return take(event);
 		});
 	}
@@ -356,11 +294,6 @@ export interface Loaded {
 	readonly method: LoadMethod;
 	/** `/sys/kernel/kexec_loaded` after it: 1, or a negative errno where it cannot be read. */
 	readonly kexecLoaded: number;
-}
-
-async function* contentOf(part: StagedPart, from: number): AsyncGenerator<Uint8Array> {
-	if ("bytes" in part) yield part.bytes.subarray(from);
-	else if ("open" in part) yield* part.open(from);
 }
 
 function parseToken(token: string): Uint8Array {
@@ -376,16 +309,4 @@ function parseToken(token: string): Uint8Array {
 		);
 	}
 	return Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16));
-}
-
-function unexpected(frame: Frame): EkexecError<HelperCode> {
-	return fault(
-		"HELPER_FRAMES",
-		"the helper said something out of turn",
-		`frame of type ${frame.type}, tag ${frame.tag}: ${toHex(frame.payload.subarray(0, 32))}`,
-	);
-}
-
-function complaint(event: ErrorEvent): EkexecError<HelperCode> {
-	return explain(event);
 }

@@ -1,5 +1,5 @@
 // The stream of frames under the conversation.
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, type ErrorDetails, toHex } from "../bytes/index.ts";
 import { encodeFrame, type Frame, frameType, type HelperCode } from "./contract.ts";
 import type { HelperStream } from "./stream.ts";
 import { FrameReader } from "./wire.ts";
@@ -19,8 +19,18 @@ interface Waiter {
 	fail(error: unknown): void;
 }
 
-export function fault(code: HelperCode, summary: string, found?: string): EkexecError<HelperCode> {
-	return new EkexecError("failed", code, summary, { found });
+export function fault(
+	code: HelperCode,
+	summary: string,
+	details: ErrorDetails = {},
+): EkexecError<HelperCode> {
+	return new EkexecError("failed", code, summary, details);
+}
+
+export function unexpected(frame: Frame): EkexecError<HelperCode> {
+	return fault("HELPER_FRAMES", "the helper said something out of turn", {
+		found: `frame of type ${frame.type}, tag ${frame.tag}: ${toHex(frame.payload.subarray(0, 32))}`,
+	});
 }
 
 /** The stream with one waiter at a time: frames go to it until it has what it wants. */
@@ -58,6 +68,11 @@ export class Connection {
 		});
 		// A write that fails shows as the end of the output, too, which says why.
 		await Promise.race([this.send(bytes).catch(() => {}), stopped]);
+	}
+
+	/** Ends the current wait with an error of this side. */
+	fail(error: unknown): void {
+		this.#waiter?.fail(error);
 	}
 
 	/** Starts the deadline of the current wait again: something went forward. */
@@ -159,7 +174,10 @@ export class Connection {
 			this.#ended =
 				error instanceof EkexecError
 					? error
-					: fault("HELPER_ENDED", "the connection to the helper broke", String(error));
+					: fault("HELPER_ENDED", "the connection to the helper broke", {
+							found: String(error),
+							cause: error,
+						});
 		}
 		clearInterval(this.#alive);
 		this.#deliver();
@@ -177,7 +195,7 @@ export class Connection {
 		const found = [code === undefined ? "" : `exit code ${code}`, said]
 			.filter((part) => part !== "")
 			.join(": ");
-		if (this.reader.started) return fault("HELPER_ENDED", "the helper ended", found);
+		if (this.reader.started) return fault("HELPER_ENDED", "the helper ended", { found });
 		return new EkexecError("failed", "HELPER_SILENT", "the helper did not start", {
 			found,
 			...(code === 126

@@ -204,9 +204,11 @@ export type Event =
 	  }
 	| { readonly event: "part"; readonly part: number; readonly size: number }
 	| { readonly event: "sealed" }
+	| { readonly event: "alive"; readonly tag: number }
 	| { readonly event: "loaded"; readonly method: LoadMethod; readonly kexec_loaded: number }
 	| { readonly event: "unloaded" | "aborted"; readonly kexec_loaded: number }
 	| { readonly event: "going" }
+	| { readonly event: "held"; readonly file: number; readonly size: number }
 	| {
 			readonly event: "state";
 			readonly part: number;

@@ -5,9 +5,6 @@ export type { BzImage, BzImageFlags } from "./bzimage.ts";
 export {
 	HelperClient,
 	type Loaded,
-	type Resumed,
-	type StageOptions,
-	type StageProgress,
 } from "./client.ts";
 export {
 	commandLineBytes,
@@ -40,6 +37,7 @@ export {
 export { errnoName } from "./errno.ts";
 export { complaintOf, type Explanation, explanationOf, explanations } from "./explain.ts";
 export * from "./facts/index.ts";
+export { type FakeAnswer, FakeHelper, type FakeTarget } from "./fake.ts";
 export type { GoOptions } from "./go.ts";
 export {
 	type GzipImage,
@@ -59,6 +57,7 @@ export {
 export type { MemoryRange } from "./memory-map.ts";
 export type { Signature } from "./pe.ts";
 export { literalPath, type NetlinkSourceOptions, source } from "./sources.ts";
+export type { Resumed, StageOptions, StageProgress } from "./stage.ts";
 export {
 	type DigestPart,
 	fileNumber,

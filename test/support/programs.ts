@@ -33,6 +33,7 @@ export const packages = {
 	file: "file",
 	strings: "binutils",
 	"mkfs.ext4": "e2fsprogs",
+	strace: "strace",
 	sudo: "sudo",
 	mmdebstrap: "mmdebstrap",
 	dpkg: "dpkg",

@@ -50,6 +50,12 @@ static int converse(bool may_change)
 				return finish(X_FAILED);
 			continue;
 		case F_ALIVE:
+			if (frame.tag != 0) {
+				struct json json;
+				json_open(&json, "alive");
+				json_number(&json, "tag", frame.tag);
+				send_json(F_EVENT, 0, &json);
+			}
 			continue;
 		case F_ABORT: {
 			struct json json;

@@ -4,7 +4,7 @@
  */
 #include "helper.h"
 
-enum { K_LITERAL = 0, K_DIGEST = 1, K_SPLICE = 2, PARTS = 1024, PART_HEAD = 56, SPLICE_STEP = 65536 };
+enum { K_LITERAL = 0, K_DIGEST = 1, K_SPLICE = 2, PARTS = 4096, PART_HEAD = 56, SPLICE_STEP = 65536 };
 
 struct part { u64 offset, size, received; u8 file, kind; bool used, whole; u8 digest[32]; };
 
@@ -40,12 +40,27 @@ static void complain_size(const char *code, const char *at, u16 part, u64 expect
 	send_json(F_EVENT, 0, &json);
 }
 
+/* A file that is begun again is forgotten with all its parts. */
+static void forget(u8 number)
+{
+	struct staged *file = &staged[number];
+	if (file->map == NULL)
+		return;
+	sys(munmap, file->map, file->size);
+	sys(close, file->fd);
+	*file = (struct staged){ -1, 0, NULL, false, false };
+	for (u32 i = 0; i < PARTS; i++)
+		if (parts[i].used && parts[i].file == number)
+			parts[i].used = false;
+}
+
 /* FILE: takes the memory for one file, all of it now, so that a lack of it shows before anything is sent. */
 void stage_file(const struct frame *frame)
 {
 	static const char *const names[FILES] = { "ekexec-kernel", "ekexec-initrd", "ekexec-2", "ekexec-3" };
-	if (frame->length != 8 || frame->tag >= FILES || sealed || staged[frame->tag].map != NULL)
+	if (frame->length != 8 || frame->tag >= FILES || sealed)
 		return complain("ORDER", "file", 0, -1);
+	forget((u8)frame->tag);
 	struct staged *file = &staged[frame->tag];
 	u64 size = get64(frame->payload);
 	if (size == 0 || size >> 46 != 0)
@@ -264,6 +279,14 @@ void stage_seal(void)
 void stage_state(void)
 {
 	struct json json;
+	for (u32 i = 0; i < FILES; i++) {
+		if (staged[i].map == NULL)
+			continue;
+		json_open(&json, "held");
+		json_number(&json, "file", i);
+		json_number(&json, "size", (i64)staged[i].size);
+		send_json(F_EVENT, 0, &json);
+	}
 	for (u32 i = 0; i < PARTS; i++) {
 		if (!parts[i].used)
 			continue;
