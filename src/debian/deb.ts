@@ -163,6 +163,16 @@ async function* members(
 		tar.destroy(error);
 	});
 	source.pipe(tar);
+	const told = (error: unknown): unknown => {
+		if (options.signal?.aborted) return options.signal.reason;
+		if (broken !== undefined) return broken;
+		if (error instanceof EkexecError) return error;
+		return debianError("check", "DEBIAN_ARCHIVE", "not a usable tar archive", {
+			where,
+			found: error instanceof Error ? error.message : String(error),
+			cause: error,
+		});
+	};
 	try {
 		for await (const stream of tar) {
 			const { header } = stream;
@@ -174,21 +184,18 @@ async function* members(
 				const limit = options.maxFile ?? fileMax;
 				if (size > limit) throw notDeb(where, `files of at most ${limit} bytes`, `${size}`);
 				const parts: Uint8Array[] = [];
-				for await (const part of stream) parts.push(part as Uint8Array);
+				try {
+					for await (const part of stream) parts.push(part as Uint8Array);
+				} catch (error) {
+					throw told(error);
+				}
 				return concat(parts);
 			};
 			if (path !== "") yield { path, header: { ...header, linkname }, content };
 			stream.resume();
 		}
 	} catch (error) {
-		options.signal?.throwIfAborted();
-		if (broken !== undefined) throw broken;
-		if (error instanceof EkexecError) throw error;
-		throw debianError("check", "DEBIAN_ARCHIVE", "not a usable tar archive", {
-			where,
-			found: error instanceof Error ? error.message : String(error),
-			cause: error,
-		});
+		throw told(error);
 	} finally {
 		source.destroy();
 		tar.destroy();

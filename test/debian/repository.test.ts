@@ -315,7 +315,8 @@ describe("refused", () => {
 		] as const) {
 			const head = `Codename: trixie\nDate: ${new Date(now).toUTCString()}\nArchitectures: amd64\n`;
 			tree.set("dists/trixie/InRelease", await clearsign(head + lines(size), key));
-			await expect(openRepository(options)).rejects.toEqual(refused(code, "Packages.gz"));
+			const fresh = { ...options, cache: await scratch() };
+			await expect(openRepository(fresh)).rejects.toEqual(refused(code, "Packages.gz"));
 		}
 	});
 
