@@ -6,7 +6,8 @@ import { concat, utf8 } from "../../src/bytes/index.ts";
 import { codecs } from "../../src/compress/index.ts";
 import { type CpioEntry, packCpio } from "../../src/cpio/index.ts";
 import { type DebEntry, dropRule, readControl, readDeb } from "../../src/debian/index.ts";
-import { ar, deb, scratch, type TarMember, tar } from "./mini.ts";
+import { ar, deb, type TarMember, tar } from "./make.ts";
+import { scratch } from "./mini.ts";
 
 const shown = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 async function read(input: Uint8Array | string, drop?: string[]): Promise<DebEntry[]> {

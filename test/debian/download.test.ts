@@ -8,7 +8,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { blobStore } from "../../src/debian/cache.ts";
 import { fetchBlob, fetchSmall, inParallel } from "../../src/debian/download.ts";
 import { proxyFor } from "../../src/debian/transport.ts";
-import { type MiniServer, now, scratch, serve, sha256 } from "./mini.ts";
+import { sha256 } from "./make.ts";
+import { type MiniServer, now, scratch, serve } from "./mini.ts";
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) % 251));
 const quick = { pause: 1, env: {} };

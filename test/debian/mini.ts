@@ -1,5 +1,4 @@
 // A small Debian archive, made and signed in the test, and a server on the loopback that can misbehave.
-import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,66 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { createCleartextMessage, generateKey, type PrivateKey, sign } from "openpgp";
-import { type Header, pack } from "tar-stream";
 import { onTestFinished } from "vitest";
+import { deb, sha256, type TarMember } from "./make.ts";
 
 export const now: number = Date.parse("2030-01-10T12:00:00Z");
 const hour = 3600_000;
-
-export const sha256 = (data: string | Uint8Array): string =>
-	createHash("sha256").update(data).digest("hex");
 
 /** A folder that is gone when the test is. */
 export async function scratch(): Promise<string> {
 	const folder = await mkdtemp(join(tmpdir(), "ekexec-debian-"));
 	onTestFinished(() => rm(folder, { recursive: true, force: true }));
 	return folder;
-}
-
-/** A member of a tar archive: headers of tar-stream, and the content of files. */
-export type TarMember = Partial<Header> & { name: string; content?: string | Uint8Array };
-
-export async function tar(members: readonly TarMember[]): Promise<Uint8Array> {
-	const archive = pack();
-	for (const { content = "", ...header } of members) {
-		archive.entry(
-			{ mode: 0o644, mtime: new Date(1_700_000_000_000), uname: "root", gname: "root", ...header },
-			Buffer.from(content),
-		);
-	}
-	archive.finalize();
-	const parts: Uint8Array[] = [];
-	for await (const part of archive) parts.push(part as Uint8Array);
-	return Buffer.concat(parts);
-}
-
-/** An ar archive, as deb(5) has it. */
-export function ar(members: readonly (readonly [string, Uint8Array | string])[]): Uint8Array {
-	const parts: Uint8Array[] = [Buffer.from("!<arch>\n")];
-	for (const [name, content] of members) {
-		const bytes = Buffer.from(content);
-		const fields = [
-			name.padEnd(16),
-			"0".padEnd(12),
-			"0".padEnd(6),
-			"0".padEnd(6),
-			"100644".padEnd(8),
-		];
-		parts.push(Buffer.from(`${fields.join("")}${String(bytes.length).padEnd(10)}\`\n`), bytes);
-		if (bytes.length % 2 === 1) parts.push(Buffer.from("\n"));
-	}
-	return Buffer.concat(parts);
-}
-
-export async function deb(
-	files: readonly TarMember[],
-	control = "Package: test\nVersion: 1\n",
-): Promise<Uint8Array> {
-	return ar([
-		["debian-binary", "2.0\n"],
-		["control.tar.gz", gzipSync(await tar([{ name: "./control", content: control }]))],
-		["data.tar.gz", gzipSync(await tar(files))],
-	]);
 }
 
 /** A package of the archive; fields as in a control file. */

@@ -12,6 +12,7 @@ import {
 	solve,
 	writeLock,
 } from "../../src/debian/index.ts";
+import { sha256 } from "./make.ts";
 import {
 	addSuite,
 	clearsign,
@@ -21,7 +22,6 @@ import {
 	now,
 	scratch,
 	serve,
-	sha256,
 	type Tree,
 } from "./mini.ts";
 

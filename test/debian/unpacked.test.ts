@@ -4,16 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type UnpackOptions, unpackPackages } from "../../src/debian/index.ts";
 import { elf } from "./elves.ts";
-import {
-	addSuite,
-	type MiniPackage,
-	newKey,
-	now,
-	scratch,
-	serve,
-	type TarMember,
-	type Tree,
-} from "./mini.ts";
+import type { TarMember } from "./make.ts";
+import { addSuite, type MiniPackage, newKey, now, scratch, serve, type Tree } from "./mini.ts";
 
 const key = await newKey();
 

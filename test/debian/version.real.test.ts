@@ -27,7 +27,7 @@ describe.skipIf(lacking)(`order of versions beside dpkg ${lacking}`, () => {
 					]);
 				},
 			),
-			{ numRuns: 1500 },
+			{ numRuns: 300 },
 		);
 	});
 });
