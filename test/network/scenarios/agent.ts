@@ -1,0 +1,429 @@
+// Runs inside the virtual machine, as the only program beside the kernel's own: makes each network in a
+// namespace, reads it, compares with `ip`, plans, wipes, lets systemd-networkd apply the units, and reads again.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+	appendFileSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+	Evidence,
+	HelperClient,
+	helperStream,
+	networkSources,
+	rawNetwork,
+} from "../../../src/kexec/index.ts";
+import { writeSnapshot } from "../../../src/netlink/index.ts";
+import {
+	diffNetworks,
+	type Network,
+	type Plan,
+	parseSshConnection,
+	planNetwork,
+	type RawNetwork,
+	renderUnits,
+	snapshot,
+} from "../../../src/network/index.ts";
+import { disagreements, type IpJson, ipCommands } from "../ip-json.ts";
+import { type Scenario, scenarios } from "./list.ts";
+
+/** What the test on the other side of the serial line gets, a line of JSON a scenario. */
+export interface Outcome {
+	readonly name: string;
+	/** The agent itself failed: with what. */
+	readonly error?: string;
+	/** Fields in which `ip -json -details` and the model differ. */
+	readonly disagreements: readonly string[];
+	readonly refusal?: string;
+	/** Links left out. */
+	readonly leftOut: readonly string[];
+	/** What of the plan systemd-networkd did not bring, or brought otherwise. */
+	readonly lost: readonly string[];
+	/** What is there that was not planned. */
+	readonly added: readonly string[];
+	/** Complaints of systemd-networkd. */
+	readonly complaints: readonly string[];
+	/** Nameservers of the plan, and where they were found. */
+	readonly nameservers: readonly string[];
+	readonly milliseconds: number;
+}
+
+/** What {@link capture} keeps of a scenario for fixtures. */
+export interface Capture {
+	readonly name: string;
+	readonly login: string;
+	/** `writeSnapshot` of the dumps, base64. */
+	readonly dumps: string;
+	/** Files and symbolic links that were read, by path. */
+	readonly files: Readonly<Record<string, string>>;
+	readonly symlinks: Readonly<Record<string, string>>;
+	/** Text of `ip a`, `ip r`, `ip -6 r`. */
+	readonly ip: readonly [string, string, string];
+}
+
+const units = "/run/systemd/network";
+const port = "/dev/ttyS1";
+
+/** Cards of the guest, and of the other end, by the last byte of their MACs. */
+const cards = [1, 2, 3].map((n) => ({ mac: `52:54:00:00:00:0${n}`, name: `enp${n}s0` }));
+const farCard = "52:54:00:00:01:01";
+
+function ip(...args: string[]): string {
+	return execFileSync("/bin/ip", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+}
+
+function batch(namespace: string, lines: readonly string[]): void {
+	execFileSync("/bin/ip", ["-n", namespace, "-batch", "-"], {
+		input: `${lines.join("\n")}\n`,
+		encoding: "utf8",
+	});
+}
+
+interface IpLink {
+	readonly ifname: string;
+	readonly address: string;
+}
+
+/** Moves a card into a namespace, under a name, in the state in which a kernel finds it. */
+function moveCard(mac: string, namespace: string, name: string): void {
+	const links = JSON.parse(ip("-json", "link", "show")) as IpLink[];
+	const link = links.find((each) => each.address === mac);
+	if (link === undefined) throw new Error(`no card ${mac}: ${JSON.stringify(links)}`);
+	ip("link", "set", "dev", link.ifname, "mtu", "1500");
+	ip("link", "set", "dev", link.ifname, "netns", namespace, "name", name);
+}
+
+async function cardsAreBack(macs: readonly string[]): Promise<void> {
+	for (let turn = 0; turn < 300; turn++) {
+		const links = JSON.parse(ip("-json", "link", "show")) as IpLink[];
+		if (macs.every((mac) => links.some((each) => each.address === mac))) return;
+		await sleep(50);
+	}
+	throw new Error("the cards did not come back from a namespace");
+}
+
+/** Removes a namespace; cards with foreign names or addresses get theirs back. */
+async function removeNamespace(name: string, macs: readonly string[]): Promise<void> {
+	// A bond's or bridge's address on a card would hide it from us.
+	const links = JSON.parse(ip("-n", name, "-json", "link", "show")) as (IpLink & {
+		permaddr?: string;
+		master?: string;
+	})[];
+	for (const link of links) {
+		if (link.permaddr === undefined) continue;
+		if (link.master !== undefined) ip("-n", name, "link", "set", "dev", link.ifname, "nomaster");
+		ip("-n", name, "link", "set", "dev", link.ifname, "down");
+		ip("-n", name, "link", "set", "dev", link.ifname, "address", link.permaddr);
+	}
+	ip("netns", "delete", name);
+	await cardsAreBack(macs);
+}
+
+async function read(namespace: string): Promise<RawNetwork> {
+	const child = spawn("/bin/ip", [
+		"netns",
+		"exec",
+		namespace,
+		"/app/src/kexec/helper/bin/helper-x86_64",
+		"probe",
+	]);
+	const exit = new Promise<number | undefined>((resolve) =>
+		child.on("exit", (code) => resolve(code ?? undefined)),
+	);
+	const client = await HelperClient.open(helperStream({ ...child, exit }));
+	const answers = await client.probe(networkSources());
+	const raw = rawNetwork(evidenceOf(answers));
+	client.close();
+	return raw;
+}
+
+function evidenceOf(answers: ConstructorParameters<typeof Evidence>[0]): Evidence {
+	return new Evidence(answers);
+}
+
+/** Waits until no address is tentative any more. */
+async function settle(namespace: string): Promise<void> {
+	for (let turn = 0; turn < 200; turn++) {
+		if (!ip("-n", namespace, "address", "show").includes("tentative")) return;
+		await sleep(50);
+	}
+	throw new Error("addresses stay tentative");
+}
+
+function networkd(namespace: string, log: string[]): ChildProcess {
+	// Not by `ip netns exec`, which mounts a writable /sys.
+	const enter = ["nsenter", `--net=/run/netns/${namespace}`, "/lib/systemd/systemd-networkd"];
+	const child = spawn("/bin/busybox", enter, {
+		env: { SYSTEMD_LOG_LEVEL: process.env.NETWORKD_LOG ?? "info", SYSTEMD_LOG_TARGET: "console" },
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	for (const stream of [child.stdout, child.stderr]) {
+		stream?.setEncoding("utf8").on("data", (text: string) => log.push(...text.split("\n")));
+	}
+	return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+	if (child.exitCode !== null) return;
+	const gone = new Promise((resolve) => child.once("exit", resolve));
+	child.kill("SIGTERM");
+	const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+	await gone;
+	clearTimeout(timer);
+}
+
+function writeUnits(files: readonly { readonly name: string; readonly content: string }[]): void {
+	rmSync(units, { recursive: true, force: true });
+	mkdirSync(units, { recursive: true });
+	for (const { name, content } of files) writeFileSync(`${units}/${name}`, content);
+}
+
+/** A DHCP server on the far end of the first card, and a client on the near one: both systemd-networkd. */
+async function lease(): Promise<() => Promise<void>> {
+	ip("netns", "add", "far");
+	moveCard(farCard, "far", "far0");
+	const log: string[] = [];
+	writeUnits([
+		{
+			name: "10-far.network",
+			content: `[Match]
+Name=far0
+[Network]
+Address=10.77.0.1/24
+DHCPServer=yes
+LinkLocalAddressing=no
+[DHCPServer]
+PoolOffset=50
+PoolSize=1
+DNS=10.77.0.53
+EmitDNS=yes
+EmitRouter=yes
+Timezone=UTC
+`,
+		},
+	]);
+	const server = networkd("far", log);
+	await until(
+		"the DHCP server's address",
+		() => ip("-n", "far", "address", "show").includes("10.77.0.1"),
+		log,
+	);
+	rmSync("/run/systemd/netif", { recursive: true, force: true });
+	writeUnits([
+		{
+			name: "10-near.network",
+			content: "[Match]\nName=enp1s0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nClientIdentifier=mac\n",
+		},
+	]);
+	const near = networkd("host", log);
+	await until("a lease", () => ip("-n", "host", "address", "show").includes("10.77.0.50"), log);
+	await until("its route", () => ip("-n", "host", "route", "show").includes("default"), log);
+	// Killed, not stopped: the lease stays, as on a host where the client runs.
+	near.kill("SIGKILL");
+	return async () => {
+		await stop(server);
+		rmSync("/run/systemd/netif", { recursive: true, force: true });
+		await removeNamespace("far", [farCard]);
+	};
+}
+
+async function until(
+	what: string,
+	condition: () => boolean,
+	log: readonly string[],
+): Promise<void> {
+	for (let turn = 0; turn < 600; turn++) {
+		if (condition()) return;
+		await sleep(50);
+	}
+	throw new Error(`no ${what}: ${log.join("\n")}`);
+}
+
+async function build(scenario: Scenario): Promise<() => Promise<void>> {
+	ip("netns", "add", "host");
+	ip("-n", "host", "link", "set", "dev", "lo", "up");
+	for (const { mac, name } of cards) moveCard(mac, "host", name);
+	batch("host", scenario.build);
+	const cleanUp = scenario.lease ? await lease() : async () => {};
+	await settle("host");
+	return cleanUp;
+}
+
+const tell = (differences: ReturnType<typeof diffNetworks>) =>
+	differences.map((each) =>
+		[
+			each.what,
+			each.name,
+			each.change,
+			each.field,
+			JSON.stringify(each.before),
+			JSON.stringify(each.after),
+		]
+			.filter((word) => word !== undefined)
+			.join(" "),
+	);
+
+async function run(scenario: Scenario): Promise<Outcome> {
+	const started = Date.now();
+	const macs = cards.map((each) => each.mac);
+	const cleanUp = await build(scenario);
+	const raw = await read("host");
+	const before = snapshot(raw, "guest");
+	const json = Object.fromEntries(
+		["links", "addresses", "routes", "rules", "nexthops"].map((key) => [
+			key,
+			ipCommands
+				.filter(([name]) => name === key)
+				.flatMap(
+					([, args]) => JSON.parse(ip("-n", "host", ...args.split(" ")) || "[]") as object[],
+				),
+		]),
+	) as unknown as IpJson;
+	const plan = planNetwork(before, { connection: parseSshConnection(scenario.login) });
+	keep(scenario, raw);
+	await cleanUp();
+	await removeNamespace("host", macs);
+
+	const { after, complaints } = await apply(plan, scenario);
+	await removeNamespace("rescue", macs);
+	return {
+		name: scenario.name,
+		disagreements: disagreements(before, json),
+		...(plan.refusal === undefined ? {} : { refusal: plan.refusal.message }),
+		leftOut: plan.leftOut.filter(({ what }) => what === "link").flatMap(({ examples }) => examples),
+		lost: tell(diffNetworks(planned(plan), after)),
+		added: tell(diffNetworks(withoutIdleCards(after, plan), planned(plan))),
+		complaints,
+		nameservers: [...before.resolver.servers, before.resolver.source],
+		milliseconds: Date.now() - started,
+	};
+}
+
+/** Nameservers go to resolv.conf, which nobody writes here. */
+function planned(plan: Plan): Network {
+	return { ...plan.network, resolver: { ...plan.network.resolver, servers: [] } };
+}
+
+/** Cards that the plan does not carry are there all the same, down. */
+function withoutIdleCards(network: Network, plan: Plan): Network {
+	const known = new Set(plan.network.links.map((link) => link.name));
+	return {
+		...network,
+		resolver: { ...network.resolver, servers: [] },
+		links: network.links.filter((link) => known.has(link.name) || link.flags.includes("up")),
+	};
+}
+
+/** Lets systemd-networkd apply a plan in a fresh namespace, until it is there or has had its time. */
+async function apply(
+	plan: Plan,
+	scenario: Scenario,
+): Promise<{ after: Network; complaints: string[] }> {
+	ip("netns", "add", "rescue");
+	ip("-n", "rescue", "link", "set", "dev", "lo", "up");
+	for (const { mac, name } of cards) {
+		const match = plan.matches.find((each) => each.permanentMac === mac);
+		// What udev does with the .link file.
+		moveCard(mac, "rescue", match?.name ?? name);
+	}
+	const files = renderUnits(plan);
+	writeUnits(files);
+	const log: string[] = [];
+	const child = networkd("rescue", log);
+	let after: Network;
+	const deadline = Date.now() + 25_000;
+	for (;;) {
+		await sleep(400);
+		after = snapshot(await read("rescue"), "guest");
+		if (diffNetworks(planned(plan), after).length === 0 || Date.now() > deadline) break;
+	}
+	await stop(child);
+	if (Date.now() > deadline) {
+		const units = files.map(({ name, content }) => `${name}\n${content}`).join("\n");
+		appendFileSync(port, `# ${scenario.name}\n${units}\n${log.join("\n")}\n`);
+	}
+	const complaints = log.filter((line) => /fail|ignor|invalid|could not|unknown/i.test(line));
+	return { after, complaints };
+}
+
+function keep(scenario: Scenario, raw: RawNetwork): void {
+	if (process.env.CAPTURE === undefined) return;
+	const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+	const capture: Capture = {
+		name: scenario.name,
+		login: scenario.login,
+		dumps: Buffer.from(writeSnapshot(raw.dumps)).toString("base64"),
+		files: Object.fromEntries([...raw.files].map(([path, bytes]) => [path, decode(bytes)])),
+		symlinks: Object.fromEntries(raw.symlinks),
+		ip: [ip("-n", "host", "a"), ip("-n", "host", "r"), ip("-n", "host", "-6", "r")],
+	};
+	send({ capture });
+}
+
+function send(value: object): void {
+	appendFileSync(port, `${JSON.stringify(value)}\n`);
+}
+
+/** The guest has no udev and no init: modules, file systems and names are made here. */
+function prepare(): void {
+	const mount = (type: string, place: string, options = "rw") => {
+		mkdirSync(place, { recursive: true });
+		execFileSync("/bin/busybox", ["mount", "-t", type, "-o", options, type, place]);
+	};
+	mount("proc", "/proc");
+	mount("sysfs", "/sys");
+	mount("devtmpfs", "/dev");
+	for (const module of readFileSync("/modules/order", "utf8").trim().split("\n")) {
+		execFileSync("/bin/busybox", [
+			"insmod",
+			`/modules/${module}`,
+			...(module.startsWith("bonding")
+				? ["max_bonds=0"]
+				: module.startsWith("dummy")
+					? ["numdummies=0"]
+					: []),
+		]);
+	}
+	// systemd-networkd takes a read-only /sys for a container's, where no udev tells it of devices.
+	execFileSync("/bin/busybox", ["mount", "-o", "remount,ro", "/sys"]);
+	ip("link", "set", "dev", "lo", "up");
+}
+
+async function main(): Promise<void> {
+	prepare();
+	await cardsAreBack([...cards.map((each) => each.mac), farCard]);
+	const only = process.env.ONLY;
+	for (const scenario of scenarios) {
+		if (only !== undefined && !new RegExp(only).test(scenario.name)) continue;
+		try {
+			send({ outcome: await run(scenario) });
+		} catch (error) {
+			const told = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
+			const outcome: Outcome = {
+				name: scenario.name,
+				error: told,
+				disagreements: [],
+				leftOut: [],
+				lost: [],
+				added: [],
+				complaints: [],
+				nameservers: [],
+				milliseconds: 0,
+			};
+			send({ outcome });
+			for (const name of readdirSync("/run/netns").filter((each) => each !== "")) {
+				await removeNamespace(name, []).catch(() => {});
+			}
+			await cardsAreBack([...cards.map((each) => each.mac), farCard]).catch(() => {});
+		}
+	}
+	send({ done: true });
+	execFileSync("/bin/busybox", ["poweroff", "-f"]);
+}
+
+await main();
