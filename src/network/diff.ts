@@ -1,6 +1,6 @@
 import { isKernelRule, isOwnLoopback, kernelRoutes } from "./kernel-made.ts";
 import { waysOf } from "./lookup.ts";
-import type { Address, Link, Network, Route } from "./model.ts";
+import type { Address, Link, Network, Nexthop, Route } from "./model.ts";
 import { showAddress, showNexthop, showRoute, showRule } from "./show.ts";
 
 /** One thing of the first network that the second has not, or has otherwise. */
@@ -55,7 +55,7 @@ export function diffNetworks(before: Network, after: Network): readonly Differen
 			after.nexthops,
 			(each) => String(each.id),
 			showNexthop,
-			({ protocol: _protocol, flags: _flags, ...settings }) => settings,
+			nexthopSettings,
 		),
 		...compare(
 			"neighbour",
@@ -137,6 +137,12 @@ function linkSettings(link: Link): object {
 function prefixed(prefix: string, members: object | undefined): object {
 	const entries = Object.entries(members ?? {}).filter(([name]) => name !== "kind");
 	return Object.fromEntries(entries.map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
+/** The scope follows from the gateway; the order of a group's members means nothing. */
+function nexthopSettings(hop: Nexthop): object {
+	const { protocol: _protocol, flags: _flags, scope: _scope, ...settings } = hop;
+	return { ...settings, group: hop.group?.toSorted((a, b) => a.id - b.id) };
 }
 
 const addressFlags = ["noprefixroute", "nodad", "home", "autojoin", "secondary", "dadfailed"];

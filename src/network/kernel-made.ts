@@ -14,6 +14,11 @@ export function kernelRoutes(network: Network): (route: Route) => boolean {
 		if (address.flags.includes("noprefixroute")) continue;
 		const net = networkOf(address.peer ?? address.address, address.prefix);
 		prefixes.add(`${address.link} ${net} ${table(address.link)}`);
+		// IPv6 has a route to the near end as well (modify_prefix_route, net/ipv6/addrconf.c).
+		if (address.family === 6 && address.peer !== undefined) {
+			const own = networkOf(address.address, address.prefix);
+			prefixes.add(`${address.link} ${own} ${table(address.link)}`);
+		}
 	}
 	return (route) => {
 		if (route.protocol !== "kernel") return false;

@@ -40,8 +40,11 @@ export function withinLimits(network: Network, leavings: Leavings, changed: stri
 		});
 		return id;
 	};
+	const peered = new Set(
+		network.addresses.filter((each) => each.peer !== undefined).map((each) => each.address),
+	);
 	const routes = network.routes.map((route): Route => {
-		const limited = limitMetrics(route, leavings);
+		const limited = limitSource(limitMetrics(route, leavings), peered, changed);
 		const { hops, ...rest } = limited;
 		// MultiPathRoute= wants a gateway and knows no onlink: nexthop objects do.
 		if (hops === undefined || hops.every((hop) => hop.gateway !== undefined && !hop.onlink)) {
@@ -59,6 +62,20 @@ export function withinLimits(network: Network, leavings: Leavings, changed: stri
 		routes,
 		nexthops: [...network.nexthops, ...made],
 	};
+}
+
+/**
+ * networkd puts off a route until it sees its source address, and of addresses with a peer it looks at the peer
+ * only (link_get_address in networkd-address.c): the route would never come. Towards the peer, the kernel chooses
+ * that source by itself.
+ */
+function limitSource(route: Route, peered: ReadonlySet<string>, changed: string[]): Route {
+	if (route.preferredSource === undefined || !peered.has(route.preferredSource)) return route;
+	changed.push(
+		`${showRoute(route)}: the source is left to the kernel, since systemd-networkd does not know addresses with a peer as such`,
+	);
+	const { preferredSource: _source, ...rest } = route;
+	return rest;
 }
 
 const sayableMetrics: readonly (keyof RouteMetrics)[] = [
@@ -114,11 +131,21 @@ function limitDetails(
 }
 
 function limitBond(details: BondDetails, lose: (what: string) => void): BondDetails {
-	const { peerNotifyDelay, lacpActive, arpMissedMax, useCarrier, activePort, ...rest } = details;
-	if (peerNotifyDelay !== undefined && peerNotifyDelay > 0) lose("peer_notif_delay");
-	if (lacpActive === false) lose("lacp_active off");
-	if (arpMissedMax !== undefined && arpMissedMax !== 2) lose("arp_missed_max");
-	if (useCarrier === false) lose("use_carrier off");
+	const { activePort: _state, ...rest } = details;
+	/** A setting that will be what the kernel makes it. */
+	const usual = <K extends keyof BondDetails>(
+		name: K,
+		value: BondDetails[K],
+		words: string,
+	): void => {
+		if (rest[name as keyof typeof rest] === undefined) return;
+		if (details[name] !== value) lose(words);
+		Object.assign(rest, { [name]: value });
+	};
+	usual("peerNotifyDelay", 0, "peer_notif_delay");
+	usual("lacpActive", true, "lacp_active off");
+	usual("arpMissedMax", 2, "arp_missed_max");
+	usual("useCarrier", true, "use_carrier off");
 	return rest;
 }
 

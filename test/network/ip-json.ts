@@ -33,6 +33,8 @@ const shortDestination = (prefix: string) =>
 		: prefix.replace(prefix.includes(":") ? /\/128$/ : /\/32$/, "");
 const tableName = (table: number | undefined) =>
 	({ 253: "default", 254: "main", 255: "local" })[table ?? 0] ?? String(table);
+/** A lease runs down between two readings: only whether it does is compared. */
+const life = (seconds: unknown) => (seconds === forever || seconds === 0 ? seconds : "limited");
 const flagged = (flags: readonly string[], name: string) =>
 	flags.includes(name) ? true : undefined;
 
@@ -95,9 +97,7 @@ export const linkFields: Fields<Link> = {
 		each.details?.kind === "bridge" ? Number(each.details.vlanFiltering) : undefined,
 	"linkinfo.info_data.vlan_default_pvid": (each) => detail(each, "vlanDefaultPvid"),
 	"linkinfo.info_data.group_fwd_mask": (each) =>
-		each.details?.kind === "bridge"
-			? `0x${(each.details.groupForwardMask ?? 0).toString(16)}`
-			: undefined,
+		each.details?.kind === "bridge" ? (each.details.groupForwardMask ?? 0) : undefined,
 	"linkinfo.info_data.table": (each) => detail(each, "table"),
 	"linkinfo.info_slave_data.priority": (each) => port(each, "priority"),
 	"linkinfo.info_slave_data.cost": (each) => port(each, "cost"),
@@ -127,8 +127,8 @@ export const addressFields: Fields<Address> = {
 	broadcast: (each) => each.broadcast,
 	scope: (each) => each.scope,
 	label: (each) => (each.family === 4 ? (each.label ?? each.link) : undefined),
-	valid_life_time: (each) => each.validLifetime ?? forever,
-	preferred_life_time: (each) => each.preferredLifetime ?? forever,
+	valid_life_time: (each) => life(each.validLifetime ?? forever),
+	preferred_life_time: (each) => life(each.preferredLifetime ?? forever),
 	secondary: (each) => flagged(each.flags, "secondary"),
 	dynamic: (each) => flagged(each.flags, "dynamic"),
 	noprefixroute: (each) => flagged(each.flags, "noprefixroute"),
@@ -242,7 +242,9 @@ export function disagreements(network: Network, ip: IpJson): string[] {
 	const flat = ip.addresses.flatMap((link) =>
 		(link.addr_info as Json[]).filter((a) => a.local !== undefined),
 	);
-	check("address", network.addresses, flat, addressFields, (each, field) => each[field]);
+	check("address", network.addresses, flat, addressFields, (each, field) =>
+		/life_time/.test(field) ? life(each[field]) : each[field],
+	);
 	check("route", network.routes, ip.routes, routeFields, readRoute);
 	check("rule", network.rules, ip.rules, ruleFields, readRule);
 	check("nexthop", network.nexthops, ip.nexthops, nexthopFields, readNexthop);
@@ -260,6 +262,8 @@ function readLink(each: Json, field: string): unknown {
 		const value = at(each, field);
 		if (!known) return undefined;
 		if (field.endsWith(".protocol") && kind !== "vlan") return undefined;
+		// In hex, but 0 without its 0x.
+		if (field.endsWith(".group_fwd_mask") && value !== undefined) return Number(value);
 		return value;
 	}
 	if (

@@ -1,4 +1,4 @@
-import type { Address, Link, Network, Route, Rule } from "../../src/network/index.ts";
+import type { Address, Link, Network, Route, Rule, VlanDetails } from "../../src/network/index.ts";
 import { emptyNetwork } from "../../src/network/index.ts";
 
 /** Hand-made parts of a model, with what most of them have in common filled in. */
@@ -98,5 +98,21 @@ export function network(parts: Partial<Network>): Network {
 		...parts,
 		links: [lo, ...(parts.links ?? [])],
 		rules: [...usualRules, ...(parts.rules ?? [])],
+	};
+}
+
+/** A plain 802.1Q VLAN. */
+export function vlanDetails(id: number): VlanDetails {
+	return {
+		kind: "vlan",
+		id,
+		protocol: "802.1q",
+		gvrp: false,
+		mvrp: false,
+		looseBinding: false,
+		reorderHeader: true,
+		bridgeBinding: false,
+		ingress: [],
+		egress: [],
 	};
 }
