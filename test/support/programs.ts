@@ -12,6 +12,7 @@ export const packages = {
 	bzip2: "bzip2",
 	lz4: "lz4",
 	ip: "iproute2",
+	busybox: "busybox-static",
 	depmod: "kmod",
 	modinfo: "kmod",
 	sshd: "openssh-server",
