@@ -206,6 +206,8 @@ function routeSettings(network: Network, route: Route): object {
 
 function showWays(network: Network, route: Route): string {
 	const onlink = (way: { readonly onlink?: true }) => (way.onlink === true ? " onlink" : "");
+	// The kernel names lo on IPv6 routes that lead nowhere.
+	if (["blackhole", "unreachable", "prohibit", "throw"].includes(route.type)) return "";
 	if (route.nexthopId !== undefined) return `nexthop ${route.nexthopId}`;
 	if (route.hops !== undefined) {
 		return route.hops

@@ -12,7 +12,6 @@ export const packages = {
 	bzip2: "bzip2",
 	lz4: "lz4",
 	ip: "iproute2",
-	busybox: "busybox-static",
 	depmod: "kmod",
 	modinfo: "kmod",
 	sshd: "openssh-server",
