@@ -117,7 +117,7 @@ export class ByteSource {
 
 	async #pull(): Promise<void> {
 		this.#signal?.throwIfAborted();
-		const result = await this.#iterator.next();
+		const result = await this.#unlessAborted(this.#iterator.next());
 		if (result.done === true) {
 			this.#ended = true;
 			return;
@@ -125,6 +125,17 @@ export class ByteSource {
 		if (result.value.length === 0) return;
 		this.#chunks.push(result.value);
 		this.#held += result.value.length;
+	}
+
+	/** An input that never comes (a pipe, a socket) must not outlive the wish to have it. */
+	#unlessAborted<T>(work: Promise<T> | T): Promise<T> | T {
+		const signal = this.#signal;
+		if (signal === undefined || !(work instanceof Promise)) return work;
+		return new Promise<T>((resolve, reject) => {
+			const abort = () => reject(signal.reason);
+			signal.addEventListener("abort", abort, { once: true });
+			work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+		});
 	}
 
 	#view(count: number): Uint8Array {
