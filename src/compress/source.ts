@@ -134,6 +134,7 @@ export class ByteSource {
 		return new Promise<T>((resolve, reject) => {
 			const abort = () => reject(signal.reason);
 			signal.addEventListener("abort", abort, { once: true });
+			if (signal.aborted) abort();
 			work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
 		});
 	}
