@@ -72,7 +72,12 @@ export class HelperClient {
 			{ timeout: defaults.greeting, ...options },
 			(candidate) => (candidate.type === frameType.hello ? candidate : undefined),
 		);
-		return new HelperClient(stream, connection, decodeHello(frame.payload));
+		const client = new HelperClient(stream, connection, decodeHello(frame.payload));
+		if (options.token !== undefined && !client.hello.resumed) {
+			// Nobody keeps anything under this token: the helper says so next.
+			await client.#event("resume", options, defaults.step, () => undefined);
+		}
+		return client;
 	}
 
 	/** After `open` with a token: what the keeper still holds. */

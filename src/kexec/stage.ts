@@ -90,11 +90,19 @@ export async function stageFiles(
 			if ("splice" in part) continue;
 			let at = state?.whole === true ? part.size : (state?.received ?? 0);
 			sent += at;
-			for await (const piece of piecesOf(part, at)) {
-				await send(frameType.data, number, piece);
-				at += piece.length;
-				sent += piece.length;
-				options.progress?.({ part: number, sent, total });
+			const pieces = piecesOf(part, at);
+			try {
+				// A source of content that hangs must not hide what the helper, or the connection, has to say.
+				for (;;) {
+					const next = await Promise.race([pieces.next(), done.then(() => ended)]);
+					if (next.done === true) break;
+					await send(frameType.data, number, next.value);
+					at += next.value.length;
+					sent += next.value.length;
+					options.progress?.({ part: number, sent, total });
+				}
+			} finally {
+				pieces.return(undefined).catch(() => {});
 			}
 			if (at !== part.size) throw otherSize(number, part.size, at);
 		}
@@ -103,6 +111,8 @@ export async function stageFiles(
 	}
 	await done;
 }
+
+const ended: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** What is to be sent of a part from an offset on, in pieces that fit a frame. */
 async function* piecesOf(

@@ -20,7 +20,7 @@ test("CONTRACT.md shows the table of refusals as it is in the code", () => {
 	const table = ["| what | errno | sentence | remedy |", "| --- | --- | --- | --- |", ...rows].join(
 		"\n",
 	);
-	expect(helper("CONTRACT.md")).toContain(table);
+	expect(helper("CONTRACT.md")).toContain(table.replace(/ {2,}/g, " "));
 });
 
 test("the numbers of frames are the same in C, TypeScript and CONTRACT.md", () => {

@@ -601,7 +601,7 @@ describe.skipIf(lacking !== "")(`the helper as a child ${lacking}`, () => {
 			const made = readFileSync(log, "utf8");
 			// sync was asked for; the reboot is refused here, so what was loaded is unloaded.
 			expect(made).toMatch(/sync\(\)[\s\S]*LINUX_REBOOT_CMD_KEXEC[\s\S]*KEXEC_FILE_UNLOAD/);
-			const jumper = made.match(/^(\d+) reboot/m)?.[1];
+			const jumper = made.match(/^(\d+) +reboot/m)?.[1];
 			expect(jumper).not.toBe(String(client.hello.pid));
 			expect(made).toMatch(new RegExp(`^${jumper} +setsid`, "m"));
 		});
