@@ -1,0 +1,77 @@
+/**
+ * Aliases and what is asked for count `-` and `_` as the same, except within brackets: that is how both the tables
+ * and the question are written down. Undefined for an alias with an unmatched bracket, which kmod leaves out.
+ */
+export function underscored(alias: string): string | undefined {
+	let out = "";
+	for (let at = 0; at < alias.length; at++) {
+		const character = alias[at];
+		if (character === "]") return undefined;
+		if (character === "[") {
+			const end = alias.indexOf("]", at);
+			if (end === -1) return undefined;
+			out += alias.slice(at, end + 1);
+			at = end;
+		} else {
+			out += character === "-" ? "_" : character;
+		}
+	}
+	return out;
+}
+
+/** A pattern as fnmatch(3) without flags takes it: `*`, `?`, `[a-z]`, `[!…]`; everything else is itself. */
+export function aliasExpression(pattern: string): RegExp {
+	const source = pattern.replace(/\*|\?|\[[!^]?[^\]]*\]|[\s\S]/g, (part) => {
+		if (part === "*") return "[\\s\\S]*";
+		if (part === "?") return "[\\s\\S]";
+		if (part.length > 1) {
+			const negated = part[1] === "!" || part[1] === "^";
+			const inner = part.slice(negated ? 2 : 1, -1).replace(/[\\\]^]/g, "\\$&");
+			return inner === "" ? "(?!)" : `[${negated ? "^" : ""}${inner}]`;
+		}
+		return part.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+	});
+	return new RegExp(`^${source}$`);
+}
+
+/**
+ * Finds modules by what the kernel asks for (`pci:v00001AF4d…`, `fs-ext4`). Thousands of patterns share a few words
+ * before their first wildcard, so they are kept by the part up to the colon.
+ */
+export class AliasTable {
+	readonly #buckets = new Map<string, { readonly expression: RegExp; readonly module: string }[]>();
+	readonly #exact = new Map<string, Set<string>>();
+
+	constructor(aliases: Iterable<{ readonly alias: string; readonly module: string }>) {
+		for (const { alias, module } of aliases) {
+			const pattern = underscored(alias);
+			if (pattern === undefined) continue;
+			if (!/[*?[]/.test(pattern)) {
+				const found = this.#exact.get(pattern) ?? new Set();
+				this.#exact.set(pattern, found.add(module));
+				continue;
+			}
+			const bucket = bucketOf(pattern);
+			const found = this.#buckets.get(bucket) ?? [];
+			this.#buckets.set(bucket, found);
+			found.push({ expression: aliasExpression(pattern), module });
+		}
+	}
+
+	/** Names of all modules one of whose aliases fits, sorted. */
+	find(asked: string): string[] {
+		const name = underscored(asked) ?? asked;
+		const found = new Set(this.#exact.get(name));
+		for (const bucket of [bucketOf(name), ""]) {
+			for (const { expression, module } of this.#buckets.get(bucket) ?? []) {
+				if (expression.test(name)) found.add(module);
+			}
+		}
+		return [...found].sort();
+	}
+}
+
+/** What stands before the first colon, if no wildcard does. */
+function bucketOf(pattern: string): string {
+	return pattern.match(/^[^:*?[]*:/)?.[0] ?? "";
+}
