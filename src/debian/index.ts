@@ -12,6 +12,25 @@ export {
 	type TreeEntry,
 } from "./libraries.ts";
 export { type Lock, type LockedRelease, readLock, writeLock } from "./lock.ts";
+export {
+	AliasTable,
+	chooseModules,
+	type IndexEntry,
+	type KernelFiles,
+	type ModuleChoice,
+	type ModuleInfo,
+	type ModulesCode,
+	type ModuleWishes,
+	moduleName,
+	moduleTables,
+	type PlacedModule,
+	parseModinfo,
+	readIndex,
+	readModule,
+	type SoftDependency,
+	type TableFile,
+	writeIndex,
+} from "./modules/index.ts";
 export type {
 	Architecture,
 	Clause,

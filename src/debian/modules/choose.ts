@@ -9,6 +9,8 @@ export interface ModuleWishes {
 	readonly names?: readonly string[];
 	/** What devices ask for: the contents of `/sys/devices/…/modalias`. */
 	readonly modaliases?: readonly string[];
+	/** Of what answers to modaliases, only modules at these paths are taken. All unless told. */
+	readonly within?: (path: string) => boolean;
 }
 
 export interface ModuleChoice {
@@ -35,17 +37,27 @@ export function chooseModules(all: readonly PlacedModule[], wishes: ModuleWishes
 		if (chosen.has(module)) return;
 		chosen.add(module);
 		const soft = module.softdeps.flatMap(({ pre, post }) => [...pre, ...post]);
-		for (const name of [...module.depends, ...soft, ...module.weakdeps]) named(name).forEach(add);
+		for (const name of [...module.depends, ...soft, ...module.weakdeps]) {
+			for (const needed of named(name)) add(needed);
+		}
 	};
-	for (const module of all) {
-		const path = module.path.replace(/^kernel\//, "").replace(/\.ko(?:\.\w+)?$/, "");
-		if (wishes.paths?.(path)) add(module);
-	}
-	for (const name of [...(wishes.names ?? []), ...(wishes.modaliases ?? [])]) {
+	for (const module of all) if (wishes.paths?.(shortPath(module))) add(module);
+	for (const name of wishes.names ?? []) {
 		const found = named(name);
 		if (found.length === 0) unanswered.push(name);
-		found.forEach(add);
+		for (const module of found) add(module);
+	}
+	const { within = () => true } = wishes;
+	for (const modalias of wishes.modaliases ?? []) {
+		const found = named(modalias);
+		if (found.length === 0) unanswered.push(modalias);
+		for (const module of found) if (within(shortPath(module))) add(module);
 	}
 	const modules = [...chosen].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 	return { modules, unanswered };
+}
+
+/** Path below `kernel/` without `.ko` and what follows. */
+function shortPath(module: PlacedModule): string {
+	return module.path.replace(/^kernel\//, "").replace(/\.ko(?:\.\w+)?$/, "");
 }

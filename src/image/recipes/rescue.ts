@@ -126,7 +126,6 @@ export const rescue: Recipe = {
 		// dmeventd repeats the whole of LVM as a library.
 		"dmeventd",
 		"liblvm2cmd*",
-		"libdevmapper-event*",
 		"systemd-timesyncd",
 		"systemd-cryptsetup",
 	],
