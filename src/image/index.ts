@@ -1,3 +1,11 @@
+export {
+	type BuildOptions,
+	type BuildProgress,
+	type BuiltImage,
+	buildImage,
+	imagesFolder,
+} from "./build.ts";
+export type { Contents, ContentsFile } from "./contents.ts";
 export { type ImageCode, imageError } from "./errors.ts";
 export {
 	type Identity,
@@ -8,6 +16,7 @@ export {
 	nonceContent,
 	noncePath,
 } from "./identity.ts";
+export { bestPacking, type Packing } from "./layer.ts";
 export {
 	type Adapter,
 	type Architecture,
@@ -34,3 +43,6 @@ export {
 	type VerifyProgress,
 	verifyImage,
 } from "./open.ts";
+export { type Matcher, type ModuleSets, matcher, type Recipe, type RecipeFile } from "./recipe.ts";
+export { rescue } from "./recipes/rescue.ts";
+export { type ImageTarget, parseTarget } from "./target.ts";

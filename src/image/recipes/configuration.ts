@@ -172,12 +172,12 @@ kernel.printk = 4 4 1 7
 	// Unpacked into a tmpfs that may take half of the memory; what is left of it belongs to the person at work.
 	{ path: "etc/fstab", content: "rootfs / tmpfs size=90%,nr_inodes=0 0 0\n" },
 
-	// PID 1: short waits for services that hang on a dead disk; the hardware watchdog catches what hangs for good.
+	// PID 1: no long wait for a service that hangs on a dead disk; the hardware watchdog catches what hangs for good.
 	{
 		path: "etc/systemd/system.conf.d/ekexec.conf",
 		content: `[Manager]
 CrashReboot=yes
-DefaultTimeoutStartSec=30s
+DefaultTimeoutStartSec=90s
 DefaultTimeoutStopSec=10s
 RuntimeWatchdogSec=60s
 RebootWatchdogSec=2min
@@ -266,10 +266,11 @@ LLDP=no
 	},
 	{
 		path: "etc/issue",
-		content: "\\e{bold}ekexec rescue system\\e{reset}  \\n  \\4  \\6  \\l  kernel \\r\n",
+		content: "\\e{bold}ekexec rescue system\\e{reset}  \\n  \\l  kernel \\r\n",
 	},
 
 	// The greeting, told anew every minute, for it says how long the system is up and which disks are here.
+	{ path: "usr/lib/tmpfiles.d/ekexec.conf", content: "d /run/ekexec 0755 root root\n" },
 	{ path: "etc/ekexec/greeting", content: greeting },
 	{ path: "etc/ekexec/next-steps", content: nextSteps },
 	{ path: "etc/motd", link: "../run/ekexec/greeting" },
@@ -280,8 +281,6 @@ Description=Greeting of the rescue system
 
 [Service]
 Type=oneshot
-RuntimeDirectory=ekexec
-RuntimeDirectoryPreserve=yes
 Environment=LANG=C.UTF-8
 LogLevelMax=warning
 TimeoutStartSec=20s
@@ -290,7 +289,7 @@ ExecStartPre=/usr/bin/rm -f /run/ekexec/greeting.new
 ExecStart=/usr/bin/cat /etc/ekexec/greeting
 ExecStart=-/usr/bin/cat /etc/ekexec/identity
 ExecStart=-/usr/bin/uptime
-ExecStart=-/usr/bin/echo
+ExecStart=-/usr/sbin/ip -brief address
 ExecStart=-/usr/bin/lsblk --noheadings --exclude 7,253 --output NAME,SIZE,TYPE,FSTYPE,LABEL,MODEL
 ExecStart=/usr/bin/cat /etc/ekexec/next-steps
 ExecStartPost=/usr/bin/mv /run/ekexec/greeting.new /run/ekexec/greeting
