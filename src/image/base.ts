@@ -25,7 +25,7 @@ export async function makeBase(
 		const where = `${name} ${version}`;
 		options.progress?.(done, total, where);
 		for await (const entry of readDeb(one.file, { drop, where, ...signalOf(options) })) {
-			const path = toKey(entry.path);
+			const path = toKey(entry.name);
 			const joined = parts.some((part) => part.matches(path));
 			if (joined || !dropped(path)) tree.add(entry, name);
 		}

@@ -20,8 +20,8 @@ export async function makeFirmware(
 		const where = `${one.package.name} ${one.package.version}`;
 		const options = { where, ...(signal === undefined ? {} : { signal }) };
 		for await (const entry of readDeb(one.file, options)) {
-			const path = toKey(entry.path);
-			if (path.startsWith(prefix) && entry.type !== "directory") all.add(entry, one.package.name);
+			const path = toKey(entry.name);
+			if (path.startsWith(prefix) && entry.kind !== "directory") all.add(entry, one.package.name);
 		}
 	}
 	const tree = new FileTree();

@@ -63,8 +63,8 @@ export async function openKernel(
 	let release = "";
 	const options = { where, ...(signal === undefined ? {} : { signal }) };
 	for await (const entry of readDeb(fetched.file, options)) {
-		if (entry.type !== "file") continue;
-		const path = toKey(entry.path);
+		if (entry.kind !== "file") continue;
+		const path = toKey(entry.name);
 		if (/^boot\/vmlinu[xz]-/.test(path)) {
 			kernel = entry.content;
 			release = path.slice(path.indexOf("-") + 1);

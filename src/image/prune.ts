@@ -114,12 +114,11 @@ const searched = ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/
 function check(tree: FileTree): void {
 	const check = libraryCheck();
 	for (const [path, node] of tree.nodes) {
-		const entry = { path: toBytes(path) };
-		if (node.kind === "file") check.add({ ...entry, type: "file", content: node.content });
+		const name = toBytes(path);
+		if (node.kind === "file") check.add({ name, kind: "file", content: node.content });
 		else if (node.kind === "symlink")
-			check.add({ ...entry, type: "symlink", target: toBytes(node.target) });
-		else if (node.kind === "link")
-			check.add({ ...entry, type: "hardlink", target: toBytes(node.target) });
+			check.add({ name, kind: "symlink", target: toBytes(node.target) });
+		else if (node.kind === "link") check.add({ name, kind: "link", target: toBytes(node.target) });
 	}
 	const { missing } = check.finish();
 	const first = missing[0];

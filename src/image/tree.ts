@@ -16,24 +16,24 @@ export type TreeNode = { readonly owner: string | undefined; readonly mode: numb
 export class FileTree {
 	readonly nodes: Map<string, TreeNode> = new Map();
 
-	/** Adds an entry of a package. What came before at that path is replaced, but never a directory by a file. */
+	/** Adds an entry of a package. What came before at that path is replaced, but never a directory by a link. */
 	add(entry: DebEntry, owner: string): void {
-		const path = toKey(entry.path);
-		const common = { owner, mode: entry.mode };
-		switch (entry.type) {
+		const path = toKey(entry.name);
+		const earlier = this.nodes.get(path)?.kind;
+		switch (entry.kind) {
 			case "file":
-				this.nodes.set(path, { ...common, kind: "file", content: entry.content });
+				this.nodes.set(path, { owner, mode: entry.mode, kind: "file", content: entry.content });
 				break;
 			case "directory":
-				if (this.nodes.get(path) === undefined)
-					this.nodes.set(path, { ...common, kind: "directory" });
+				if (earlier === undefined)
+					this.nodes.set(path, { owner, mode: entry.mode, kind: "directory" });
 				break;
 			case "symlink":
-				if (this.nodes.get(path)?.kind === "directory") break;
-				this.nodes.set(path, { ...common, kind: "symlink", target: toKey(entry.target) });
+				if (earlier === "directory") break;
+				this.nodes.set(path, { owner, mode: 0o777, kind: "symlink", target: toKey(entry.target) });
 				break;
-			case "hardlink":
-				this.nodes.set(path, { ...common, kind: "link", target: toKey(entry.target) });
+			case "link":
+				this.nodes.set(path, { owner, mode: 0o777, kind: "link", target: toKey(entry.target) });
 				break;
 			default:
 				// Devices and pipes: udev and tmpfiles make those that are needed.
