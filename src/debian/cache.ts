@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -46,7 +46,9 @@ export function blobStore(folder: string): BlobStore {
 		path,
 		async has(sha256, size) {
 			const found = await stat(path(sha256)).catch(() => undefined);
-			return found?.size === size && (await digestOf(path(sha256))) === sha256;
+			if (found?.size !== size || (await digestOf(path(sha256))) !== sha256) return false;
+			await touch(path(sha256));
+			return true;
 		},
 		async claim(sha256) {
 			await mkdir(partial, { recursive: true });
@@ -67,6 +69,12 @@ export function blobStore(folder: string): BlobStore {
 			if (!good || !(await renamed(claimed, free(sha256)))) await rm(claimed, { force: true });
 		},
 	};
+}
+
+/** Marks something in the cache as used now, for whoever clears away what is not; it may be read-only or gone. */
+export async function touch(path: string): Promise<void> {
+	const now = new Date();
+	await utimes(path, now, now).catch(() => {});
 }
 
 /** Writes a file so that others see all of it or nothing. */

@@ -6,7 +6,15 @@ import { parseStanza, type Stanza } from "./control.ts";
 import { type Compression, decompress } from "./decompress.ts";
 import type { DebEntry } from "./entry.ts";
 import { debianError } from "./error.ts";
-import { badPath, cleanPath, dropRule, fromPath, showPath, TreeGuard } from "./paths.ts";
+import {
+	badPath,
+	cleanPath,
+	dropRule,
+	fromPath,
+	mergedFolder,
+	showPath,
+	TreeGuard,
+} from "./paths.ts";
 
 export interface ReadDebOptions {
 	/** Patterns of what to leave out; see {@link dropRule}. Nothing by default. */
@@ -177,7 +185,8 @@ async function* members(
 		for await (const stream of tar) {
 			const { header } = stream;
 			const pax = (header.pax ?? {}) as Readonly<Record<string, string>>;
-			const path = cleanPath(latin1Of(header.name, pax.path, where), where);
+			const named = cleanPath(latin1Of(header.name, pax.path, where), where);
+			const path = header.type === "directory" ? mergedFolder(named) : named;
 			const linkname = latin1Of(header.linkname ?? "", pax.linkpath, where);
 			const content = async () => {
 				const { size } = header;
@@ -210,14 +219,31 @@ function latin1Of(name: string, pax: string | undefined, where: string): string 
 	return Buffer.from(pax, "utf8").toString("latin1");
 }
 
+function numberOf(
+	header: Header,
+	field: "mode" | "uid" | "gid" | "devmajor" | "devminor",
+	where: string,
+): number {
+	const value = header[field];
+	if (Number.isSafeInteger(value) && value >= 0) return value;
+	throw debianError("check", "DEBIAN_ARCHIVE", "not a usable tar archive", {
+		where,
+		field,
+		expected: "a number",
+		found: `${value}`,
+	});
+}
+
 function common(path: string, header: Header) {
+	const where = showPath(path);
 	return {
 		name: fromPath(path),
 		// The permissions alone: some archives put the type of the file into the field.
-		mode: header.mode % 0o10000,
-		uid: header.uid,
-		gid: header.gid,
-		mtime: Math.floor(header.mtime.getTime() / 1000),
+		mode: numberOf(header, "mode", where) % 0o10000,
+		uid: numberOf(header, "uid", where),
+		gid: numberOf(header, "gid", where),
+		// A time that is none (NaN) or before 1970 harms nobody.
+		mtime: Math.max(0, Math.floor(header.mtime.getTime() / 1000) || 0),
 	};
 }
 
@@ -241,7 +267,12 @@ async function entryOf(
 		case "character-device":
 		case "block-device": {
 			const kind = header.type === "block-device" ? "block" : "character";
-			return { ...fields, kind, major: header.devmajor, minor: header.devminor };
+			return {
+				...fields,
+				kind,
+				major: numberOf(header, "devmajor", where),
+				minor: numberOf(header, "devminor", where),
+			};
 		}
 		default:
 			throw debianError("check", "DEBIAN_ARCHIVE", "a member of a type that packages do not have", {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -102,6 +103,7 @@ export async function inParallel<T, R>(
 ): Promise<R[]> {
 	const stop = new AbortController();
 	const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+	setMaxListeners(0, both); // each work may listen several times
 	const results: R[] = [];
 	let next = 0;
 	let failure: { error: unknown } | undefined;

@@ -2,6 +2,7 @@
 export { cacheFolder } from "./cache.ts";
 export { parseStanza, parseStanzas, type Stanza } from "./control.ts";
 export { type ReadDebOptions, readControl, readDeb } from "./deb.ts";
+export { inParallel } from "./download.ts";
 export { type Dlopen, type Elf, readElf } from "./elf.ts";
 export type { DebEntry } from "./entry.ts";
 export type { DebianCode } from "./error.ts";
@@ -42,6 +43,7 @@ export type {
 	Relation,
 } from "./package.ts";
 export { defaultDrops, dropRule } from "./paths.ts";
+export { type Pruned, type PruneOptions, pruneCache } from "./prune.ts";
 export {
 	type FetchedPackage,
 	fetchPackages,

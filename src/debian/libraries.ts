@@ -1,5 +1,5 @@
 import { type Dlopen, type Elf, readElf } from "./elf.ts";
-import { showPath, toPath } from "./paths.ts";
+import { mergedFolders, showPath, toPath } from "./paths.ts";
 
 /** What the check has to know of a file; a {@link DebEntry} has it all. */
 export interface TreeEntry {
@@ -157,5 +157,5 @@ export function libraryCheck(): LibraryCheck {
 
 /** The links of a merged /usr belong to the image as a whole, not to a package: they are taken as given. */
 function mergedLink(path: string): string | undefined {
-	return /^(bin|sbin|lib|lib32|lib64|libx32|libo32)$/.test(path) ? `usr/${path}` : undefined;
+	return mergedFolders.includes(path) ? `usr/${path}` : undefined;
 }

@@ -5,7 +5,16 @@ import { debianError } from "./error.ts";
 // text, and no byte of it is lost.
 
 /** Top folders that a merged /usr turns into links: what lies below them lies below usr. */
-const merged = /^(?:bin|sbin|lib|lib32|lib64|libx32|libo32)(?=\/)/;
+export const mergedFolders: readonly string[] = [
+	"bin",
+	"sbin",
+	"lib",
+	"lib32",
+	"lib64",
+	"libx32",
+	"libo32",
+];
+const merged = new RegExp(`^(?:${mergedFolders.join("|")})(?=/)`);
 
 export function toPath(bytes: Uint8Array): string {
 	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
@@ -38,6 +47,11 @@ export function cleanPath(name: string, where: string): string {
 		throw badPath(name.slice(0, 100), where, "a name within the limits of Linux");
 	}
 	return path.replace(merged, "usr/$&");
+}
+
+/** The same for a folder, which an unmerged package may have in the place of the link. */
+export function mergedFolder(path: string): string {
+	return mergedFolders.includes(path) ? `usr/${path}` : path;
 }
 
 export function badPath(path: string, where: string, expected: string): Error {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
-import { type BlobStore, blobStore, cacheFolder, readIfThere, writeWhole } from "./cache.ts";
+import { type BlobStore, blobStore, cacheFolder, readIfThere, touch, writeWhole } from "./cache.ts";
 import { decompressAll } from "./decompress.ts";
 import { type DownloadOptions, fetchBlob, fetchSmall, inParallel } from "./download.ts";
 import { debianError } from "./error.ts";
@@ -11,7 +11,15 @@ import type { Architecture, PackageIndex, PackageRef } from "./package.ts";
 import { type CondensedPackages, condense, openIndex, readCondensed } from "./packages.ts";
 import { parseRelease, type Release, type ReleaseFile } from "./release.ts";
 import { type Keyring, readKeyring, verifyClearsigned } from "./signature.ts";
-import { findMirror, type Mirror, type MirrorOptions, type Source, sourcesOf } from "./sources.ts";
+import {
+	archivesOf,
+	findMirror,
+	isRolling,
+	type Mirror,
+	type MirrorOptions,
+	type Source,
+	sourcesOf,
+} from "./sources.ts";
 
 /** What is going on, for a progress display. `done` and `total` are bytes of all downloads of the step. */
 export interface Progress {
@@ -174,21 +182,14 @@ function explain(error: EkexecError, what: string): EkexecError {
 
 /** A package is looked for in its own archive first, but a mirror of all archives in one place works as well. */
 function poolUrls(mirror: Mirror, { archive, path }: PackageRef): URL[] {
-	const others = sourcesOf(mirror, "any", []);
-	const first = others.filter((source) => source.archive === archive);
-	const uris = [...first, ...others].map(({ uri }) => new URL(encodePath(path), uri).href);
-	return [...new Set(uris)].map((uri) => new URL(uri));
+	const archives = [...archivesOf(mirror)].sort(
+		([a], [b]) => Number(b === archive) - Number(a === archive),
+	);
+	return archives.map(([, uri]) => new URL(encodePath(path), uri));
 }
 
 function encodePath(path: string): string {
 	return path.split("/").map(encodeURIComponent).join("/");
-}
-
-function isRolling(suite: string): boolean {
-	return (
-		sourcesOf({ main: new URL("file:///"), security: undefined, foundIn: "" }, suite, []).length ===
-		1
-	);
 }
 
 /** Fetches, verifies and reads one InRelease. Undefined: an optional suite that the mirror does not have. */
@@ -367,6 +368,7 @@ async function openPackages(
 	const bytes = await readIfThere(kept);
 	const known = bytes && readCondensed(bytes);
 	if (known !== undefined) {
+		await touch(kept);
 		add(file.size, true);
 		return { text: known, archive: source.archive, where };
 	}

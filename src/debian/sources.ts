@@ -77,6 +77,20 @@ export async function findMirror(options: MirrorOptions = {}): Promise<Mirror> {
 	};
 }
 
+/** Suites that are updated as a whole, without others beside them. */
+export function isRolling(suite: string): boolean {
+	return /^(sid|unstable|experimental)$|-/.test(suite);
+}
+
+/** The archives of a mirror by the names they have in lock files. */
+export function archivesOf(mirror: Mirror): ReadonlyMap<string, URL> {
+	const security = mirror.security ?? siblingOf(mirror.main);
+	return new Map([
+		["debian", mirror.main],
+		...(security === undefined ? [] : [["debian-security", security] as const]),
+	]);
+}
+
 /** The Release files of a suite: itself, its updates and its security updates. */
 export function sourcesOf(mirror: Mirror, suite: string, components: readonly string[]): Source[] {
 	const main: Source = {
@@ -86,8 +100,8 @@ export function sourcesOf(mirror: Mirror, suite: string, components: readonly st
 		components,
 		optional: false,
 	};
-	if (/^(sid|unstable|experimental)$|-/.test(suite)) return [main];
-	const security = mirror.security ?? siblingOf(mirror.main);
+	if (isRolling(suite)) return [main];
+	const security = archivesOf(mirror).get("debian-security");
 	return [
 		main,
 		{ ...main, suite: `${suite}-updates`, optional: true },

@@ -2,14 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { access, link, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, arch as machineArch } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { cacheFolder } from "./cache.ts";
+import { cacheFolder, touch } from "./cache.ts";
 import { readDeb } from "./deb.ts";
 import { inParallel } from "./download.ts";
 import { readElf } from "./elf.ts";
 import type { DebEntry } from "./entry.ts";
 import { debianError } from "./error.ts";
 import type { Architecture, PackageRef } from "./package.ts";
-import { badPath, defaultDrops, showPath, TreeGuard, toPath } from "./paths.ts";
+import { badPath, defaultDrops, mergedFolders, showPath, TreeGuard, toPath } from "./paths.ts";
 import { fetchPackages, openRepository, type RepositoryOptions } from "./repository.ts";
 import { type SolveOptions, solve } from "./solve.ts";
 
@@ -37,7 +37,6 @@ export interface UnpackedPackages {
 }
 
 const layout = "1";
-const mergedFolders = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /** What identifies the machine in processes: the names of Debian for those of Node. */
 const architectures: Readonly<Record<string, Architecture>> = { x64: "amd64", arm64: "arm64" };
 
@@ -73,6 +72,7 @@ export async function unpackPackages(
 			await rm(draft, { recursive: true, force: true });
 		}
 	}
+	await touch(root);
 	const { runpaths } = JSON.parse(await readFile(join(root, stamp), "utf8")) as Stamp;
 	return {
 		root,
@@ -101,6 +101,7 @@ async function fill(
 	}
 	const guard = new TreeGuard();
 	const runpaths = new Set<string>();
+	const owners = new Map<string, string>();
 	const total = fetched.reduce((sum, one) => sum + one.package.size, 0);
 	let done = 0;
 	// Unpacking keeps a core busy; the other threads of liblzma come on top.
@@ -110,6 +111,11 @@ async function fill(
 			const path = toPath(entry.name);
 			if (mergedFolders.includes(path)) continue;
 			guard.enter(path, entry.kind === "symlink", where);
+			const owner = owners.get(path);
+			if (entry.kind !== "directory") {
+				if (owner !== undefined) throw badPath(path, where, `a file that ${owner} has not, too`);
+				owners.set(path, where);
+			}
 			await put(root, path, entry, where);
 			if (entry.kind !== "file") continue;
 			for (const folder of runpathsOf(entry, path)) runpaths.add(folder);
@@ -130,16 +136,13 @@ async function put(root: string, path: string, entry: DebEntry, where: string): 
 	await mkdir(dirname(at), { recursive: true });
 	switch (entry.kind) {
 		case "file":
-			await rm(at, { force: true });
 			// Writable by the owner, or the cache could not be cleared; the rest as in the package, without set-id bits.
 			await writeFile(at, entry.content, { mode: (entry.mode % 0o1000) | 0o600, flag: "wx" });
 			break;
 		case "symlink":
-			await rm(at, { force: true });
 			await symlink(Buffer.from(inside(path, toPath(entry.target), where), "latin1"), at);
 			break;
 		case "link":
-			await rm(at, { force: true });
 			await link(onDisk(root, toPath(entry.target)), at);
 			break;
 	}

@@ -146,7 +146,7 @@ describe(".deb", () => {
 			]),
 		);
 		expect(names(entries)).toEqual([
-			"bin",
+			"usr/bin",
 			"usr/bin/sh",
 			"usr/bin/dash",
 			"usr/lib64/ld.so",

@@ -24,12 +24,12 @@ async function entries(input: Uint8Array): Promise<string[]> {
 	return found.sort();
 }
 const expected = [
-	"bin directory 755 1700000000 ",
 	"etc directory 755 1700000000 ",
 	'etc/empty file 644 1700000000 ""',
 	`etc/far symlink  1700000000 /${long}`,
 	'etc/főtanúsítvány file 644 1700000000 "name\\n"',
 	"usr directory 755 1700000000 ",
+	"usr/bin directory 755 1700000000 ",
 	"usr/bin directory 755 1700000000 ",
 	'usr/bin/tool file 4755 1700000000 "tool\\n"',
 	"usr/bin/tool2 link  1700000000 usr/bin/tool",

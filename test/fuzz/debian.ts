@@ -29,7 +29,10 @@ const release = `Suite: stable\nCodename: trixie\nDate: Sat, 21 Nov 2026 09:15:4
 /** Reads all entries; a name that leads out of the tree is a finding. */
 async function readAll(input: Uint8Array): Promise<void> {
 	const limits = { maxUnpacked: 1 << 24, maxFile: 1 << 22, where: "fuzz" };
-	for await (const { name } of readDeb(input, limits)) {
+	for await (const { name, mode, uid, gid, mtime } of readDeb(input, limits)) {
+		for (const value of [mode, uid, gid, mtime]) {
+			if (!Number.isSafeInteger(value) || value < 0) throw new Error(`no number: ${value}`);
+		}
 		const path = Buffer.from(name).toString("latin1");
 		const parts = path.split("/");
 		if (parts.some((part) => part === "" || part === "." || part === "..")) {
