@@ -159,7 +159,8 @@ export class CpioParser {
 					const { filesize } = this.#header as CpioHeader;
 					const bytes = this.#take(filesize, "target");
 					if (bytes === undefined) return undefined;
-					return this.#begin(bytes.slice());
+					// Not slice(): a Buffer's shares the memory.
+					return this.#begin(new Uint8Array(bytes));
 				}
 				case "data": {
 					const entry = this.#entry as ParsedEntry;
@@ -278,7 +279,7 @@ export class CpioParser {
 		if (end === 0) {
 			throw this.#error("CPIO_NAME", "name is empty", { offset, field: "name" });
 		}
-		return bytes.slice(0, end);
+		return new Uint8Array(bytes.subarray(0, end));
 	}
 
 	/** Decides what follows a name. */

@@ -74,7 +74,7 @@ export async function scanInitrd(
 	const segments: Segment[] = [];
 	for (;;) {
 		const padding = await source.skipZeros();
-		const head = (await source.peek(IDENTIFY_BYTES)).slice();
+		const head = new Uint8Array(await source.peek(IDENTIFY_BYTES));
 		if (head.length === 0) return segments;
 		const { offset } = source;
 		const codec = head[0] === 0x30 ? undefined : codecOf(head, where, offset);

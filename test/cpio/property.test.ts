@@ -131,10 +131,10 @@ describe("for any tree", () => {
 					for (let i = 0; at < bytes.length; i++) {
 						const end = at + (sizes[i % sizes.length] ?? 1);
 						// A buffer that is used again, as streams do: nothing may be kept of it but what was copied.
-						const chunk = bytes.slice(at, end);
+						const chunk = Buffer.from(bytes.subarray(at, end));
 						parser.push(chunk);
 						for (let event = parser.next(); event; event = parser.next()) {
-							if (event.type === "data") parts.push(event.bytes.slice());
+							if (event.type === "data") parts.push(new Uint8Array(event.bytes));
 							if (event.type === "end") {
 								found.push([key(event.entry.name), concat(parts)]);
 								parts = [];
