@@ -11,7 +11,7 @@ import { fileNumber, literalFile } from "./staging.ts";
 import type { LoadInput, LoadPlan, LoadPlanCode } from "./x86-load.ts";
 
 /** helper/trampoline-aarch64.S, assembled; a test assembles it again. */
-const trampoline =
+export const trampoline: string =
 	"c0000058e1031faae2031faae3031faa8400005880001fd600000000000000000000000000000000";
 const slots = { tree: 0x18, entry: 0x20 } as const;
 

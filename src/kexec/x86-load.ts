@@ -39,7 +39,7 @@ const fourGiB = 0x1_0000_0000n;
 const oneMiB = 0x10_0000n;
 
 /** helper/trampoline-x86_64.S, assembled; a test assembles it again. */
-const trampoline =
+export const trampoline: string =
 	"fafc0f011555000000488d25a8000000b8180000008ed88ec08ed08ee08ee8488b3542000000488b05430000006a1050" +
 	"31db31ed31ff48cb00000000000000000000000000000000ffff0000009aaf00ffff00000092cf000000000000001f00";
 const trampolineSize = 184;
