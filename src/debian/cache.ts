@@ -122,3 +122,8 @@ async function renamed(from: string, to: string): Promise<boolean> {
 		() => false,
 	);
 }
+
+/** SHA-256 in hex. */
+export function hashOf(data: string | Uint8Array): string {
+	return createHash("sha256").update(data).digest("hex");
+}

@@ -6,6 +6,7 @@ export { inParallel } from "./download.ts";
 export { type Dlopen, type Elf, readElf } from "./elf.ts";
 export type { DebEntry } from "./entry.ts";
 export type { DebianCode } from "./error.ts";
+export { type FetchedPackage, type FetchOptions, fetchPackages } from "./fetch.ts";
 export {
 	type LibraryCheck,
 	libraryCheck,
@@ -43,15 +44,9 @@ export type {
 	Relation,
 } from "./package.ts";
 export { defaultDrops, dropRule } from "./paths.ts";
+export type { Progress } from "./progress.ts";
 export { type Pruned, type PruneOptions, pruneCache } from "./prune.ts";
-export {
-	type FetchedPackage,
-	fetchPackages,
-	openRepository,
-	type Progress,
-	type Repository,
-	type RepositoryOptions,
-} from "./repository.ts";
+export { openRepository, type Repository, type RepositoryOptions } from "./repository.ts";
 export { type Solution, type SolveOptions, solve } from "./solve.ts";
 export { findMirror, type Mirror, type MirrorOptions } from "./sources.ts";
 export { type UnpackedPackages, type UnpackOptions, unpackPackages } from "./unpacked.ts";

@@ -218,3 +218,8 @@ async function resolveUri(uri: string): Promise<string | undefined> {
 function words(text: string): string[] {
 	return text.split(/\s+/).filter(Boolean);
 }
+
+/** A path of an archive as a part of a URL. */
+export function encodePath(path: string): string {
+	return path.split("/").map(encodeURIComponent).join("/");
+}

@@ -8,9 +8,10 @@ import { inParallel } from "./download.ts";
 import { readElf } from "./elf.ts";
 import type { DebEntry } from "./entry.ts";
 import { debianError } from "./error.ts";
+import { fetchPackages } from "./fetch.ts";
 import type { Architecture, PackageRef } from "./package.ts";
 import { badPath, defaultDrops, mergedFolders, showPath, TreeGuard, toPath } from "./paths.ts";
-import { fetchPackages, openRepository, type RepositoryOptions } from "./repository.ts";
+import { openRepository, type RepositoryOptions } from "./repository.ts";
 import { type SolveOptions, solve } from "./solve.ts";
 
 export interface UnpackOptions extends Omit<RepositoryOptions, "arch">, SolveOptions {
