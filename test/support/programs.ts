@@ -12,6 +12,8 @@ export const packages = {
 	bzip2: "bzip2",
 	lz4: "lz4",
 	ip: "iproute2",
+	unshare: "util-linux",
+	nsenter: "util-linux",
 	depmod: "kmod",
 	modinfo: "kmod",
 	sshd: "openssh-server",
