@@ -58,6 +58,8 @@ export class Authentication {
 	/** The next attempt, given the methods the server still takes; false when there is none left. */
 	async next(left: readonly string[] | null): Promise<AnyAuthMethod | false> {
 		const username = this.#options.user;
+		// Whoever breaks off a question means the login, not one attempt of it.
+		if ((this.failure as { code?: string } | undefined)?.code === "SSH_ABORTED") throw this.failure;
 		if (left === null) return { type: "none", username };
 		const now = this.#left ?? left;
 		for (const method of this.#options.preferredAuthentications) {
@@ -99,8 +101,10 @@ export class Authentication {
 			this.#passwords++ < prompts
 		) {
 			const { user, host } = this.#options;
-			const again = this.#passwords > 1 ? "Permission denied, please try again.\n" : "";
-			const password = await this.#prompt.ask(`${again}${user}@${host}'s password: `);
+			const password = await this.#prompt.ask(
+				`${user}@${host}'s password: `,
+				this.#passwords > 1 ? { preface: "Permission denied, please try again." } : {},
+			);
 			this.#begin({ method }, method);
 			return { type: method, username, password };
 		}

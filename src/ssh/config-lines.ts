@@ -41,7 +41,7 @@ export function parseConfigLines(text: string, file: string): ConfigLine[] {
 export function parseConfigLine(raw: string, file: string, number: number): ConfigLine | undefined {
 	const line = raw.replace(/[ \t\r\f]+$/, "").replace(/^[ \t]+/, "");
 	if (line === "" || line.startsWith("#")) return undefined;
-	const match = /^(?:"([^"]*)"|([^\s"=]+))(?:[ \t]*=[ \t]*|[ \t]+|$)/.exec(line);
+	const match = /^(?:"([^"]+)"|([^\s"=]+))(?:[ \t]*=[ \t]*|[ \t]+|$)/.exec(line);
 	if (!match) throw bad("a keyword and its value", file, number, line);
 	const written = match[1] ?? match[2] ?? "";
 	const word = written.toLowerCase();

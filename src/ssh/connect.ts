@@ -1,12 +1,14 @@
 import { EkexecError } from "../bytes/index.ts";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./auth.ts";
+import { Clock } from "./clock.ts";
 import { type Machine, thisMachine } from "./config.ts";
 import type { Connection, PublicKey } from "./connection.ts";
 import { dialCommand, dialTcp, type Line } from "./dial.ts";
 import { type SshCode, sshError, throwIfAborted } from "./error.ts";
 import { checkByKnownHosts, insistOn } from "./host-key.ts";
 import { collectIdentities } from "./identities.ts";
+import { remembering } from "./memory.ts";
 import { type MasterParts, openMaster } from "./openssh-connection.ts";
 import type { SshOptions } from "./options.ts";
 import { noPrompt, type Prompt } from "./prompt.ts";
@@ -62,8 +64,9 @@ interface Session {
  */
 export async function connect(target: string, options: ConnectOptions = {}): Promise<Connection> {
 	const said = new Set<string>();
+	const memory = remembering(options.prompt ?? noPrompt);
 	const session: Session = {
-		prompt: options.prompt ?? noPrompt,
+		prompt: memory.prompt,
 		machine: options.machine ?? thisMachine(),
 		signal: options.signal,
 		warn: (message) => {
@@ -75,6 +78,16 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
 		auto: (options.transport ?? "auto") === "auto",
 	};
 	throwIfAborted(options.signal, target);
+	const connection = await byTransport(target, options, session);
+	memory.keep();
+	return connection;
+}
+
+async function byTransport(
+	target: string,
+	options: ConnectOptions,
+	session: Session,
+): Promise<Connection> {
 	const parsed = parseTarget(target);
 	const resolved = resolveOptions(
 		parsed,
@@ -168,9 +181,11 @@ async function open(
 	}
 	const where = `${options.user}@${options.host}:${options.port}`;
 	log(`connecting to ${where}`);
+	const clock = new Clock();
+	const prompt = clock.pausedBy(session.prompt);
 	const hostKeys =
 		given.expectHostKey === undefined || depth > 0
-			? checkByKnownHosts(options, session.prompt, warn)
+			? checkByKnownHosts(options, prompt, warn)
 			: insistOn(given.expectHostKey, where);
 	if (hostKeys.needsCertificate) {
 		throw sshError("SSH_UNSUPPORTED", "known_hosts has only a certificate authority for the host", {
@@ -179,14 +194,15 @@ async function open(
 		});
 	}
 	const algorithms = chooseAlgorithms(options, hostKeys.types);
-	const identities = await collectIdentities(options, session.prompt, warn);
+	const identities = await collectIdentities(options, prompt, warn);
 	const { line, release } = await dial(options, session, given, depth);
 	return login({
 		options,
 		line,
 		algorithms,
 		hostKeys,
-		authentication: new Authentication(options, identities, session.prompt, session.auto),
+		clock,
+		authentication: new Authentication(options, identities, prompt, session.auto),
 		signal,
 		log,
 		release,
@@ -219,7 +235,7 @@ async function dial(
 		const jump = await open(hop, session, given, depth + 1);
 		const release = () => void jump.close();
 		try {
-			const stream = await jump.forward(options.host, options.port);
+			const stream = await jump.forward(options, session.signal);
 			return { line: { stream, address: undefined, talk: async () => "" }, release };
 		} catch (error) {
 			release();

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Connection, Executor } from "./connection.ts";
 import { sshError } from "./error.ts";
+import { remembering } from "./memory.ts";
 import { answered, type Question } from "./password.ts";
 import { noPrompt, type Prompt } from "./prompt.ts";
 import { run } from "./run.ts";
@@ -47,6 +48,7 @@ export async function elevate(
 	if (await isRoot(connection, signal, silentWithin)) {
 		return { how: "root", exec: (words, given) => connection.exec(words, given) };
 	}
+	const memory = remembering(prompt);
 	const tried: string[] = [];
 	// Kept while the connection lives: every command needs it anew, and the operator gives it once.
 	let password: string | undefined;
@@ -59,12 +61,11 @@ export async function elevate(
 			const supply = async () => {
 				// One that gives up instead of asking again does not say why.
 				if (way.question?.again === undefined) wrong = true;
-				const again = attempt === 0 ? "" : "Sorry, try again.\n";
 				const program = way.prefix[0] ?? "";
-				password ??= await prompt.ask(
-					`${again}[${program}] password for ${user}@${host}: `,
-					signal === undefined ? {} : { signal },
-				);
+				password ??= await memory.prompt.ask(`[${program}] password for ${user}@${host}: `, {
+					...(attempt === 0 ? {} : { preface: "Sorry, try again." }),
+					...(signal === undefined ? {} : { signal }),
+				});
 				return password;
 			};
 			const executor = through(connection, way, supply, () => {
@@ -73,6 +74,7 @@ export async function elevate(
 			const within = way.question === undefined ? silentWithin : askedWithin;
 			if (await isRoot(executor, signal, within)) {
 				log(`root by ${way.name}`);
+				memory.keep();
 				return { how: way.name, exec: executor.exec };
 			}
 			// A program that does not ask a second time took the password, but does not let this user in.

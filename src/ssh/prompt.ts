@@ -4,10 +4,21 @@ import { aborted, sshError } from "./error.ts";
 
 /** How a person is asked. Answers are secrets unless `echo` is set: they go nowhere but to the peer. */
 export interface Prompt {
-	/** Asks one question; the answer has no newline. Rejects with `SSH_NO_TERMINAL` where nobody can answer. */
-	ask(question: string, options?: { echo?: boolean; signal?: AbortSignal }): Promise<string>;
+	/**
+	 * Asks one question; the answer has no newline. Rejects with `SSH_NO_TERMINAL` where nobody can answer, with
+	 * `SSH_ABORTED` where the operator breaks off.
+	 */
+	ask(question: string, options?: AskOptions): Promise<string>;
 	/** Whether a question can be answered at all. */
 	readonly possible: boolean;
+}
+
+export interface AskOptions {
+	/** Whether the answer is shown while it is typed; it is then no secret. */
+	readonly echo?: boolean;
+	/** What to say before the question, such as that the last answer was wrong. */
+	readonly preface?: string;
+	readonly signal?: AbortSignal;
 }
 
 /** Refuses every question: for scripts, `BatchMode`, and processes without a terminal. */
@@ -38,7 +49,13 @@ export function terminalPrompt(path = "/dev/tty"): Prompt {
 	}
 	return {
 		possible: true,
-		ask: (question, options = {}) => askOn(path, question, options.echo ?? false, options.signal),
+		ask: (question, options = {}) =>
+			askOn(
+				path,
+				options.preface === undefined ? question : `${options.preface}\n${question}`,
+				options.echo ?? false,
+				options.signal,
+			),
 	};
 }
 

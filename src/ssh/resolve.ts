@@ -12,7 +12,7 @@ import {
 import type { ConfigLine } from "./config-lines.ts";
 import { sshError } from "./error.ts";
 import type { SshOptions, Unsupported } from "./options.ts";
-import { formatTarget, parseTarget, type Target } from "./target.ts";
+import { checkUser, formatTarget, parseTarget, type Target } from "./target.ts";
 
 /** The options in force for a target: what `ssh -G` would print, of the words that matter here. */
 export function resolveOptions(
@@ -20,6 +20,7 @@ export function resolveOptions(
 	sources: ConfigSources,
 	machine: Machine,
 ): SshOptions {
+	if (sources.user !== undefined) checkUser(sources.user, sources.user);
 	const raw = readConfig(
 		target.host,
 		{ ...sources, user: target.user ?? sources.user, port: target.port ?? sources.port },

@@ -1,7 +1,9 @@
 import type { Duplex } from "node:stream";
 import ssh2, { type ClientChannel, type PseudoTtyOptions } from "ssh2";
+import { showBytes, utf8 } from "../bytes/index.ts";
 import type { Algorithms } from "./algorithms.ts";
 import type { Authentication } from "./auth.ts";
+import type { Clock } from "./clock.ts";
 import type {
 	AuthenticatedBy,
 	Channel,
@@ -27,6 +29,8 @@ export interface LoginParts {
 	readonly line: Line;
 	readonly algorithms: Algorithms;
 	readonly hostKeys: HostKeyCheck;
+	/** Stopped by the prompts that check and authentication use. */
+	readonly clock: Clock;
 	readonly authentication: Authentication;
 	readonly signal: AbortSignal | undefined;
 	readonly log: (message: string) => void;
@@ -39,25 +43,18 @@ const answerWithin = 60_000;
 
 /** Logs in with ssh2 over a line. Rejects with the coded reason; the line is then closed. */
 export function login(parts: LoginParts): Promise<Ssh2Connection> {
-	const { options, line, hostKeys, authentication, signal } = parts;
+	const { options, line, hostKeys, authentication, clock, signal } = parts;
 	const where = `${options.user}@${options.host}:${options.port}`;
 	const client = new ssh2.Client();
 	return new Promise((resolve, reject) => {
 		let settled = false;
 		let hostKey: PublicKey | undefined;
 		let phase: "key exchange" | "authentication" = "key exchange";
-		let timer: NodeJS.Timeout | undefined;
-		// The clock runs only while the server is to speak, never while the operator is asked.
-		const wait = (ms: number) => {
-			clearTimeout(timer);
-			timer = setTimeout(
-				() => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where })),
-				ms,
-			);
-		};
+		const wait = (ms: number) =>
+			clock.start(ms, () => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where })));
 		const settle = () => {
 			settled = true;
-			clearTimeout(timer);
+			clock.stop();
 			signal?.removeEventListener("abort", onAbort);
 		};
 		const fail = (error: Error) => {
@@ -96,6 +93,7 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 		client.on("close", () =>
 			fail(sshError("SSH_LOST", `the connection was closed during ${phase}`, { where })),
 		);
+		client.on("banner", (text: string) => parts.log(`banner: ${showBytes(utf8(text))}`));
 		client.on("handshake", (negotiated) => {
 			phase = "authentication";
 			parts.log(`ssh2: ${negotiated.kex}, ${negotiated.serverHostKey}, ${negotiated.cs.cipher}`);
@@ -121,18 +119,21 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 			algorithms: parts.algorithms as ssh2.Algorithms,
 			debug: (line) => authentication.hear(line),
 			hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
-				clearTimeout(timer);
 				const key = publicKey(blob);
 				if (key === undefined) {
 					fail(sshError("SSH_HANDSHAKE", "the host key makes no sense", { where }));
 					verify(false);
 					return;
 				}
+				if (hostKey !== undefined) {
+					// A new key exchange on the same connection: the same key, and no second question.
+					verify(Buffer.compare(key.blob, hostKey.blob) === 0);
+					return;
+				}
 				hostKeys.check(key).then(
 					() => {
 						hostKey = key;
-						if (!settled) wait(options.connectTimeout * 1000);
-						verify(true);
+						verify(!settled);
 					},
 					(error: Error) => {
 						fail(error);
@@ -141,13 +142,10 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 				);
 			},
 			authHandler: (left, _partial, give) => {
-				clearTimeout(timer);
 				authentication.next(left).then(
 					(attempt) => {
 						if (settled) return;
 						wait(answerWithin);
-						// An attempt that asks the operator may take as long as the operator does.
-						if (attempt !== false && attempt.type !== "password") clearTimeout(timer);
 						(give as (attempt: unknown) => void)(attempt);
 					},
 					(error: Error) => fail(error),
@@ -168,7 +166,10 @@ function explain(
 		case "client-authentication":
 			return sshError("SSH_AUTH", "the server takes none of the ways to log in", {
 				where,
-				found: `tried ${authentication.tried.join(", ") || "nothing: no key and nobody to ask"}`,
+				found: [
+					`tried ${authentication.tried.join(", ") || "nothing: no key and nobody to ask"}`,
+					...(authentication.failure === undefined ? [] : [said(authentication.failure)]),
+				].join("; "),
 				remedy: "Name a key with -i, add it to the agent, or run it on a terminal to be asked",
 				cause: authentication.failure ?? error,
 			});
@@ -293,19 +294,32 @@ export class Ssh2Connection implements Connection {
 	}
 
 	/** A stream to a port as the target sees it: the next hop of a ProxyJump. */
-	async forward(host: string, port: number): Promise<Duplex> {
+	async forward(
+		to: Pick<SshOptions, "host" | "port" | "connectTimeout">,
+		signal: AbortSignal | undefined,
+	): Promise<Duplex> {
 		this.#ensureOpen();
+		const where = `${this.#where} to ${to.host}:${to.port}`;
 		return new Promise((resolve, reject) => {
-			this.#client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
-				if (error) {
+			const stop = () => reject(aborted(where, signal));
+			const timer = setTimeout(
+				() => reject(sshError("SSH_UNREACHABLE", "the jump host gets no answer", { where })),
+				to.connectTimeout * 1000,
+			);
+			signal?.addEventListener("abort", stop, { once: true });
+			this.#client.forwardOut("127.0.0.1", 0, to.host, to.port, (error, channel) => {
+				clearTimeout(timer);
+				signal?.removeEventListener("abort", stop);
+				if (error === undefined) resolve(channel);
+				else {
 					reject(
 						sshError("SSH_UNREACHABLE", "the jump host cannot connect", {
-							where: `${this.#where} to ${host}:${port}`,
+							where,
 							found: said(error),
 							cause: error,
 						}),
 					);
-				} else resolve(channel);
+				}
 			});
 		});
 	}

@@ -50,8 +50,39 @@ export async function upload(
 	options: UploadOptions,
 ): Promise<Uploaded> {
 	const { where } = ground;
-	const { signal, resume = true, by = "auto", mode = 0o600 } = options;
-	throwIfAborted(signal, where);
+	const { resume = true, by = "auto", mode = 0o600 } = options;
+	throwIfAborted(options.signal, where);
+	const stall = new AbortController();
+	const signal =
+		options.signal === undefined ? stall.signal : AbortSignal.any([options.signal, stall.signal]);
+	const stalled = sshError("SSH_DEADLINE", "nothing of the file arrives any more", {
+		where: `${where}:${path}`,
+		remedy: "Is the place on a disk that hangs?",
+	});
+	const watch = setTimeout(() => stall.abort(stalled), stallsAfter);
+	try {
+		return await transfer(ground, source, path, { ...options, resume, by, mode, signal }, () =>
+			watch.refresh(),
+		);
+	} catch (error) {
+		throw stall.signal.aborted && !options.signal?.aborted ? stalled : error;
+	} finally {
+		clearTimeout(watch);
+	}
+}
+
+/** An upload ends if this many milliseconds pass without a byte more on the target. */
+const stallsAfter = 120_000;
+
+async function transfer(
+	ground: UploadGround,
+	source: UploadSource,
+	path: string,
+	options: UploadOptions & { resume: boolean; by: string; mode: number; signal: AbortSignal },
+	alive: () => void,
+): Promise<Uploaded> {
+	const { where } = ground;
+	const { signal, resume, by, mode } = options;
 	const sftp = by === "channel" ? undefined : await ground.sftp();
 	if (by === "sftp" && sftp === undefined) {
 		throw sshError("SSH_UPLOAD", "the server has no sftp", { where });
@@ -63,11 +94,12 @@ export async function upload(
 	let done = kept;
 	const report = (bytes: number) => {
 		done += bytes;
+		alive();
 		options.progress?.({ done, size: source.size, resumed: kept });
 	};
 	report(0);
 	const feed = counted(source, kept, (chunk) => hash.update(chunk), signal, where);
-	if (sftp !== undefined) await sendBySftp(ground, sftp, feed, path, kept, mode, report);
+	if (sftp !== undefined) await sendBySftp(ground, sftp, feed, path, kept, mode, report, signal);
 	else {
 		if (kept < source.size || source.size === 0) {
 			await sendByChannel(ground, feed, path, kept, report, signal);
@@ -171,13 +203,20 @@ async function sizeOf(
 	return counted.code === 0 && size !== undefined ? Number(size) : undefined;
 }
 
+/** Reading back a few hundred megabytes on a slow and busy machine. */
+const digestWithin = 110_000;
+
 /** Digest of a file as the target computes it; undefined where it has no sha256sum. */
 async function digestOf(
 	ground: UploadGround,
 	path: string,
 	signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-	const result = await run(ground.executor, ["sha256sum", path], { signal, limit: 4096 });
+	const result = await run(ground.executor, ["sha256sum", path], {
+		signal,
+		limit: 4096,
+		deadline: digestWithin,
+	});
 	// A name with a backslash would be escaped, but no such name passes as a word.
 	return result.code === 0 ? /^([0-9a-f]{64})\s/m.exec(result.text)?.[1] : undefined;
 }
@@ -195,6 +234,7 @@ async function sendBySftp(
 	offset: number,
 	mode: number,
 	report: (bytes: number) => void,
+	signal: AbortSignal,
 ): Promise<void> {
 	const { raw } = sftp;
 	const at = `${ground.where}:${path}`;
@@ -204,15 +244,20 @@ async function sendBySftp(
 		failure ??= error;
 		wake();
 	};
-	void ground.closed.then((error) => fail(error ?? aborted(at)));
-	const call = <T>(start: (done: (error: unknown, value: T) => void) => void): Promise<T> =>
-		new Promise((resolve, reject) => {
-			void ground.closed.then((error) => reject(error ?? aborted(at)));
+	const over = new Promise<never>((_, reject) => {
+		void ground.closed.then((error) => reject(error ?? aborted(at)));
+		signal.addEventListener("abort", () => reject(aborted(at, signal)), { once: true });
+	});
+	over.catch(fail);
+	const call = <T>(start: (done: (error: unknown, value: T) => void) => void): Promise<T> => {
+		const answer = new Promise<T>((resolve, reject) => {
 			start((error, value) => {
 				if (error) void sftpFault(ground, at, error).then(reject);
 				else resolve(value);
 			});
 		});
+		return Promise.race([answer, over]);
+	};
 
 	const handle = await call<Buffer>((done) =>
 		raw.open(path, offset > 0 ? "r+" : "w", { mode }, done),
