@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { concat, EkexecError } from "../bytes/index.ts";
 import type { BlobStore } from "./cache.ts";
 import { type DebianCode, debianError } from "./error.ts";
-import { type Answer, get, type TransportOptions } from "./transport.ts";
+import { type Answer, get, showUrl, type TransportOptions } from "./transport.ts";
 
 /** How long and how often to try. */
 export interface DownloadOptions extends TransportOptions {
@@ -179,7 +179,7 @@ async function fill(
 					"DEBIAN_DIGEST",
 					"not the file that the signed index names",
 					{
-						where: url.href,
+						where: showUrl(url),
 						expected: `SHA-256 ${wanted.sha256}`,
 						found,
 						remedy:
@@ -257,7 +257,7 @@ async function* guarded(
 	} catch (cause) {
 		options.signal?.throwIfAborted();
 		const error = debianError("failed", "DEBIAN_FETCH", "the connection broke", {
-			where: url.href,
+			where: showUrl(url),
 			found: cause instanceof Error ? cause.message : String(cause),
 			cause,
 		});
@@ -270,7 +270,7 @@ async function expectContent(url: URL, answer: Answer): Promise<void> {
 	await drain(answer);
 	if (answer.status === 404 || answer.status === 410) {
 		throw debianError("failed", "DEBIAN_MISSING", "the mirror does not have this file", {
-			where: url.href,
+			where: showUrl(url),
 		});
 	}
 	const error = refused(url, answer);
@@ -281,7 +281,7 @@ async function expectContent(url: URL, answer: Answer): Promise<void> {
 
 function refused(url: URL, answer: Answer): EkexecError<DebianCode> {
 	return debianError("failed", "DEBIAN_FETCH", "the mirror refuses", {
-		where: url.href,
+		where: showUrl(url),
 		expected: "status 200",
 		found: `${answer.status}`,
 	});
@@ -289,14 +289,14 @@ function refused(url: URL, answer: Answer): EkexecError<DebianCode> {
 
 function oversize(url: URL, expected: string): EkexecError<DebianCode> {
 	return debianError("check", "DEBIAN_SIZE", "more comes than there should be", {
-		where: url.href,
+		where: showUrl(url),
 		expected,
 	});
 }
 
 function truncated(url: URL, expected: number, found: number, progress = false): Retry {
 	const error = debianError("failed", "DEBIAN_FETCH", "the answer ends too early", {
-		where: url.href,
+		where: showUrl(url),
 		expected: `${expected} bytes`,
 		found: `${found}`,
 	});

@@ -8,6 +8,7 @@ import type { Architecture } from "./package.ts";
 import { parseRelease, type Release } from "./release.ts";
 import { type Keyring, verifyClearsigned } from "./signature.ts";
 import { encodePath, type Source } from "./sources.ts";
+import { showUrl } from "./transport.ts";
 
 /** An InRelease file of Debian is 200 kB; a full set of architectures and translations stays below 1 MB. */
 const releaseMax = 8 * 1024 * 1024;
@@ -32,11 +33,12 @@ export async function openRelease(
 ): Promise<{ release: Release; sha256: string } | undefined> {
 	const { now, store, notes } = context;
 	const url = new URL(`dists/${encodePath(source.suite)}/InRelease`, source.uri);
+	const where = showUrl(url);
 	const kept = join(store.folder, "lists", `${hashOf(url.href)}.InRelease`);
 	const check = async (bytes: Uint8Array) => {
-		const text = await verifyClearsigned(bytes, context.keyring, new Date(now), url.href);
-		const release = parseRelease(text, url.href);
-		checkRelease(release, source, arch, context.anyAge ? undefined : now, url.href);
+		const text = await verifyClearsigned(bytes, context.keyring, new Date(now), where);
+		const release = parseRelease(text, where);
+		checkRelease(release, source, arch, context.anyAge ? undefined : now, where);
 		return { release, sha256: hashOf(bytes) };
 	};
 	const old = await readIfThere(kept);
@@ -72,7 +74,7 @@ export async function openRelease(
 			"DEBIAN_FETCH",
 			"the mirror says 'not modified' to a first question",
 			{
-				where: url.href,
+				where,
 			},
 		);
 	}

@@ -10,6 +10,7 @@ import { type CondensedPackages, condense, readCondensed } from "./packages.ts";
 import type { Counter } from "./progress.ts";
 import type { Release, ReleaseFile } from "./release.ts";
 import { encodePath, type Source } from "./sources.ts";
+import { showUrl } from "./transport.ts";
 
 /** A list of packages that a Release file vouches for. */
 export interface IndexFile {
@@ -46,7 +47,7 @@ export function indexFiles(source: Source, release: Release, arch: Architecture)
 	}
 	if (!found.some(({ path }) => path.startsWith(`${source.components[0]}/`))) {
 		throw debianError("check", "DEBIAN_RELEASE", "the suite does not have this component", {
-			where: `${source.uri.href}dists/${source.suite}/InRelease`,
+			where: `${showUrl(source.uri)}dists/${source.suite}/InRelease`,
 			expected: `${source.components[0]}/binary-${arch}/Packages with SHA256`,
 		});
 	}
@@ -64,7 +65,7 @@ export async function openPackages(
 ): Promise<CondensedPackages> {
 	const { source, path, file, plain } = index;
 	const { store } = context;
-	const where = `${source.uri.href}dists/${source.suite}/${path}`;
+	const where = `${showUrl(source.uri)}dists/${source.suite}/${path}`;
 	const add = count(`${source.suite} ${path}`);
 	const kept = join(store.folder, "lists", `${plain.sha256}.packages`);
 	const bytes = await readIfThere(kept);

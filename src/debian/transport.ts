@@ -59,7 +59,7 @@ export async function get(
 		const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
 		if (redirects === redirectsMax || !/^https?:$/.test(next?.protocol ?? "")) {
 			throw debianError("failed", "DEBIAN_FETCH", "redirected to where nothing can be had", {
-				where: url.href,
+				where: showUrl(url),
 				expected: `at most ${redirectsMax} redirections, to http or https`,
 				found: location.slice(0, 300),
 			});
@@ -147,9 +147,10 @@ async function exchange(
 			);
 		} else if (!secure) {
 			// RFC 9112, 3.2.2: a proxy is asked for the whole URL.
-			const to = { host: bareHost(proxy), port: proxy.port || 80, path: url.href };
+			const to = { host: bareHost(proxy), port: proxy.port || 80, path: showUrl(url) };
 			sent.host = url.host;
-			Object.assign(sent, credentials(proxy));
+			Object.assign(sent, credentials(proxy, "proxy-authorization"));
+			Object.assign(sent, credentials(url, "authorization"));
 			send(requestHttp({ ...common, ...to, agent: httpAgent }));
 		} else {
 			const host = `${url.hostname}:${url.port || 443}`;
@@ -159,7 +160,7 @@ async function exchange(
 				host: bareHost(proxy),
 				port: proxy.port || 80,
 				path: host,
-				headers: { host, ...credentials(proxy) },
+				headers: { host, ...credentials(proxy, "proxy-authorization") },
 			});
 			tunnel.on("timeout", () => tunnel.destroy(new Error(`no byte came for ${idle} ms`)));
 			tunnel.on("error", fail);
@@ -170,7 +171,8 @@ async function exchange(
 					return;
 				}
 				const createConnection = () => connectTls({ socket, servername: bareHost(url) });
-				send(requestHttps(url, { ...common, agent: false, createConnection }));
+				// Without an agent: with one, of which `false` makes a new one, createConnection is not asked.
+				send(requestHttps(url, { ...common, createConnection }));
 			});
 			tunnel.end();
 		}
@@ -179,21 +181,29 @@ async function exchange(
 
 function unreachable(url: URL, proxy: URL | undefined, cause: unknown): Error {
 	return debianError("failed", "DEBIAN_FETCH", "no answer", {
-		where: url.href,
+		where: showUrl(url),
 		found: cause instanceof Error ? cause.message : String(cause),
 		...(proxy === undefined ? {} : { field: `proxy ${proxy.host}` }),
 		cause,
 	});
 }
 
+/** A URL as it may be shown: without the name and password that a private mirror may want. */
+export function showUrl(url: URL): string {
+	const bare = new URL(url);
+	bare.username = "";
+	bare.password = "";
+	return bare.href;
+}
+
 function bareHost(url: URL): string {
 	return url.hostname.replace(/^\[|\]$/g, "");
 }
 
-function credentials(proxy: URL): Record<string, string> {
-	if (proxy.username === "") return {};
-	const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-	return { "proxy-authorization": `Basic ${Buffer.from(pair).toString("base64")}` };
+function credentials(url: URL, header: string): Record<string, string> {
+	if (url.username === "") return {};
+	const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+	return { [header]: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 /** The proxy that the environment names for a URL, by the customs of curl and apt. */

@@ -387,11 +387,16 @@ describe("proxies", () => {
 		expect(proxy === undefined).toBe(spared);
 	});
 
-	test("is asked for the whole URL, with its credentials", async () => {
+	test("is asked for the whole URL, with its credentials and the mirror's", async () => {
 		const { store, wanted, stored } = await setUp();
 		const asked: unknown[] = [];
 		const proxy = createServer((request, response) => {
-			asked.push([request.url, request.headers.host, request.headers["proxy-authorization"]]);
+			asked.push([
+				request.url,
+				request.headers.host,
+				request.headers["proxy-authorization"],
+				request.headers.authorization,
+			]);
 			response.end(content);
 		});
 		await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
@@ -400,12 +405,13 @@ describe("proxies", () => {
 			proxy.close();
 		});
 		const { port } = proxy.address() as AddressInfo;
-		const urls = [new URL("http://mirror.example:8080/file")];
+		const urls = [new URL("http://you:too@mirror.example:8080/file")];
 		const env = { http_proxy: `http://me:p%40ss@127.0.0.1:${port}` };
 		await fetchBlob(store, { ...wanted(), urls }, { ...quick, env });
 		expect(await stored()).toBe(true);
 		const basic = `Basic ${Buffer.from("me:p@ss").toString("base64")}`;
-		expect(asked).toEqual([["http://mirror.example:8080/file", "mirror.example:8080", basic]]);
+		const too = `Basic ${Buffer.from("you:too").toString("base64")}`;
+		expect(asked).toEqual([["http://mirror.example:8080/file", "mirror.example:8080", basic, too]]);
 	});
 
 	test("tunnels https, and tells of a refusal without the password", async () => {

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import {
@@ -352,6 +353,21 @@ describe("refused", () => {
 		};
 		await expect(openRepository(options)).rejects.toEqual(refused("DEBIAN_FETCH", "InRelease"));
 	});
+});
+
+test("a mirror's password is sent, and in no error", async () => {
+	const { server, options } = await setUp();
+	const asked: unknown[] = [];
+	server.misbehave = (_path, request, response) => {
+		asked.push(request.headers.authorization);
+		response.writeHead(403).end();
+		return true;
+	};
+	const mirror = server.url.replace("http://", "http://me:sesame@");
+	const error = await openRepository({ ...options, mirror }).catch((error: unknown) => error);
+	expect(asked).toContain(`Basic ${Buffer.from("me:sesame").toString("base64")}`);
+	expect(error).toMatchObject({ code: "DEBIAN_FETCH" });
+	expect(inspect(error, { depth: 9 })).not.toContain("sesame");
 });
 
 describe("yesterday's answer", () => {

@@ -40,6 +40,7 @@ export const packages = {
 	mmdebstrap: "mmdebstrap",
 	dpkg: "dpkg",
 	"dpkg-deb": "dpkg",
+	openssl: "openssl",
 	readelf: "binutils",
 } as const satisfies Readonly<Record<string, string>>;
 
