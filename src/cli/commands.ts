@@ -1,5 +1,10 @@
 import type { Command } from "./command.ts";
 import { abort, check, host } from "./host.ts";
+import { imageBuild } from "./image-build.ts";
+import { imageInspect } from "./image-inspect.ts";
+import { imageList } from "./image-list.ts";
+import { imagePrune } from "./image-prune.ts";
+import { imageVerify } from "./image-verify.ts";
 import { initrdCat } from "./initrd-cat.ts";
 import { initrdDiff } from "./initrd-diff.ts";
 import { initrdExtract } from "./initrd-extract.ts";
@@ -17,6 +22,7 @@ export interface Group {
 }
 
 export const groups: readonly Group[] = [
+	{ name: "image", summary: "Rescue images: build, list, inspect, verify, prune" },
 	{ name: "initrd", summary: "Initrds: write, list, extract, verify, compare" },
 	{ name: "net", summary: "Networks: what is, what a rescue system would make of it" },
 	{ name: "kexec", summary: "Kernels: what can be loaded" },
@@ -27,6 +33,11 @@ export const commands: readonly Command[] = [
 	host,
 	check,
 	abort,
+	imageBuild,
+	imageList,
+	imageInspect,
+	imageVerify,
+	imagePrune,
 	initrdPack,
 	initrdList,
 	initrdExtract,

@@ -16,6 +16,8 @@ export {
 	nonceContent,
 	noncePath,
 } from "./identity.ts";
+export { type ImportOptions, importImage, importLoose, type LooseImage } from "./import.ts";
+export { type Inspection, inspectImage } from "./inspect.ts";
 export { bestPacking, type Packing } from "./layer.ts";
 export {
 	type Adapter,
@@ -32,6 +34,7 @@ export {
 	manifestFormat,
 	parseManifest,
 } from "./manifest.ts";
+export { buildWithNix, type NixOptions, nixCommand, nixFolder } from "./nix.ts";
 export {
 	type Image,
 	type ImageFile,
@@ -43,6 +46,10 @@ export {
 	type VerifyProgress,
 	verifyImage,
 } from "./open.ts";
+export { type ProvideOptions, provideImage } from "./provide.ts";
 export { type Matcher, type ModuleSets, matcher, type Recipe, type RecipeFile } from "./recipe.ts";
 export { rescue } from "./recipes/rescue.ts";
+export { digestsOf, type FileDigests, verifySignature } from "./signature.ts";
+export { listImages, type PrunedCache, pruneCache, type StoredImage } from "./store.ts";
 export { type ImageTarget, parseTarget } from "./target.ts";
+export { treemapPage } from "./treemap.ts";

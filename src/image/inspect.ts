@@ -29,7 +29,12 @@ export interface Inspection {
 	readonly packed: number;
 	/** Memory that the unpacked files take. */
 	readonly memory: number;
-	readonly packages: readonly { readonly name: string; readonly version: string; readonly layer: string; readonly size: number }[];
+	readonly packages: readonly {
+		readonly name: string;
+		readonly version: string;
+		readonly layer: string;
+		readonly size: number;
+	}[];
 	/** The largest first. */
 	readonly files: readonly ContentsFile[];
 	/** Names of kernel modules, sorted. */
@@ -43,7 +48,9 @@ const maxFiles = 1_000_000;
 /** Reads what the manifest and the list of contents say. Images of other makers have no such list. */
 export async function inspectImage(image: Image): Promise<Inspection> {
 	const { manifest } = image;
-	const files = (await readContents(image)).sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1));
+	const files = (await readContents(image)).sort(
+		(a, b) => b.size - a.size || (a.path < b.path ? -1 : 1),
+	);
 	const packed = image.layers.reduce((sum, layer) => sum + layer.size, image.kernel.size);
 	const firmware = image.layers
 		.filter((layer) => layer.kind === "firmware")
@@ -93,15 +100,21 @@ async function readContents(image: Image): Promise<ContentsFile[]> {
 	try {
 		value = JSON.parse(text(await readFile(where)));
 	} catch (cause) {
-		throw imageError("check", "IMAGE_MANIFEST", "the list of contents cannot be read", { where, cause });
+		throw imageError("check", "IMAGE_MANIFEST", "the list of contents cannot be read", {
+			where,
+			cause,
+		});
 	}
-	return new Shape(value, "", complain).get("files").items(maxFiles).map((item) => {
-		const owner = item.get("package");
-		return {
-			path: item.get("path").string(),
-			size: item.get("size").count(),
-			layer: item.get("layer").string(),
-			...(owner.present ? { package: owner.string() } : {}),
-		};
-	});
+	return new Shape(value, "", complain)
+		.get("files")
+		.items(maxFiles)
+		.map((item) => {
+			const owner = item.get("package");
+			return {
+				path: item.get("path").string(),
+				size: item.get("size").count(),
+				layer: item.get("layer").string(),
+				...(owner.present ? { package: owner.string() } : {}),
+			};
+		});
 }

@@ -84,7 +84,11 @@ async function inode(path: string): Promise<string> {
 	);
 }
 
-async function sizeOf(path: string, inUse: ReadonlySet<string>, seen: Set<string>): Promise<number> {
+async function sizeOf(
+	path: string,
+	inUse: ReadonlySet<string>,
+	seen: Set<string>,
+): Promise<number> {
 	const found = await stat(path).catch(() => undefined);
 	if (found === undefined) return 0;
 	if (found.isDirectory()) {

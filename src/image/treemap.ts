@@ -16,7 +16,13 @@ interface Item {
 }
 
 /** Boxes whose areas are in proportion to the sizes and whose sides are as alike as can be (Bruls et al., 2000). */
-export function squarify(items: readonly Item[], x: number, y: number, w: number, h: number): Box[] {
+export function squarify(
+	items: readonly Item[],
+	x: number,
+	y: number,
+	w: number,
+	h: number,
+): Box[] {
 	const sorted = items.filter((item) => item.size > 0).sort((a, b) => b.size - a.size);
 	const total = sorted.reduce((sum, item) => sum + item.size, 0);
 	const scale = (w * h) / Math.max(1, total);
@@ -63,7 +69,10 @@ export function treemapPage(inspection: Inspection): string {
 	const { layers, files, packages } = inspection;
 	const total = layers.reduce((sum, layer) => sum + layer.unpacked, 0) + inspection.kernel;
 	const top = squarify(
-		[{ name: "kernel", size: inspection.kernel }, ...layers.map((l) => ({ name: l.name, size: l.unpacked }))],
+		[
+			{ name: "kernel", size: inspection.kernel },
+			...layers.map((l) => ({ name: l.name, size: l.unpacked })),
+		],
 		0,
 		0,
 		1600,
@@ -72,11 +81,22 @@ export function treemapPage(inspection: Inspection): string {
 	const svg = top.map((box, index) => {
 		const hue = (index * 67 + 205) % 360;
 		const inner = groupsOf(box.name, files);
-		const children = squarify(inner, box.x + 2, box.y + 18, Math.max(0, box.w - 4), Math.max(0, box.h - 20));
+		const children = squarify(
+			inner,
+			box.x + 2,
+			box.y + 18,
+			Math.max(0, box.w - 4),
+			Math.max(0, box.h - 20),
+		);
 		return [
 			rect(box, `hsl(${hue} 30% 30%)`, `${box.name}: ${megabytes(box.size)}`, 13),
 			...children.map((child, n) =>
-				rect(child, `hsl(${hue} 45% ${42 + (n % 5) * 6}%)`, `${box.name} / ${child.name}: ${megabytes(child.size)}`, 11),
+				rect(
+					child,
+					`hsl(${hue} 45% ${42 + (n % 5) * 6}%)`,
+					`${box.name} / ${child.name}: ${megabytes(child.size)}`,
+					11,
+				),
 			),
 		].join("\n");
 	});
@@ -89,7 +109,10 @@ export function treemapPage(inspection: Inspection): string {
 	];
 	const packageRows = packages
 		.slice(0, 100)
-		.map((p) => `<tr><td>${escapeHtml(p.name)}</td><td>${escapeHtml(p.version)}</td><td>${escapeHtml(p.layer)}</td><td>${megabytes(p.size)}</td></tr>`);
+		.map(
+			(p) =>
+				`<tr><td>${escapeHtml(p.name)}</td><td>${escapeHtml(p.version)}</td><td>${escapeHtml(p.layer)}</td><td>${megabytes(p.size)}</td></tr>`,
+		);
 	return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(inspection.name)} ${escapeHtml(inspection.architecture)}</title>
