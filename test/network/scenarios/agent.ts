@@ -148,9 +148,9 @@ function evidenceOf(answers: ConstructorParameters<typeof Evidence>[0]): Evidenc
 
 /** Waits until no address is tentative any more. */
 async function settle(namespace: string): Promise<void> {
-	for (let turn = 0; turn < 200; turn++) {
+	for (let turn = 0; turn < 60; turn++) {
 		if (!ip("-n", namespace, "address", "show").includes("tentative")) return;
-		await sleep(50);
+		await sleep(300);
 	}
 	throw new Error("addresses stay tentative");
 }
@@ -237,9 +237,9 @@ async function until(
 	condition: () => boolean,
 	log: readonly string[],
 ): Promise<void> {
-	for (let turn = 0; turn < 600; turn++) {
+	for (let turn = 0; turn < 150; turn++) {
 		if (condition()) return;
-		await sleep(50);
+		await sleep(200);
 	}
 	throw new Error(`no ${what}: ${log.join("\n")}`);
 }
@@ -338,7 +338,7 @@ async function apply(
 	let after: Network;
 	const deadline = Date.now() + 25_000;
 	for (;;) {
-		await sleep(400);
+		await sleep(600);
 		after = snapshot(await read("rescue"), "guest");
 		if (diffNetworks(planned(plan), after).length === 0 || Date.now() > deadline) break;
 	}
