@@ -5,12 +5,12 @@ export interface Scenario {
 	readonly name: string;
 	/** Lines for `ip -batch`. */
 	readonly build: readonly string[];
+	/** Further lines, for `ip -6 -batch`, where the words alone do not tell the family. */
+	readonly build6?: readonly string[];
 	/** SSH_CONNECTION of the login. */
 	readonly login: string;
 	/** Links that the plan leaves out. */
 	readonly leftOut?: readonly string[];
-	/** Lines of /proc/sys to set before, as `path=value`. */
-	readonly sysctls?: readonly string[];
 	/** The address comes from a real DHCP server on the other end of enp1s0. */
 	readonly lease?: true;
 	/** What emergency-kexec (EK) and nixos-images / nixos-anywhere (NI) do with it. */
@@ -93,6 +93,8 @@ export const scenarios: readonly Scenario[] = [
 			"rule add not from 192.0.2.0/24 fwmark 0x10/0xf0 iif enp2s0 lookup 100 priority 1002",
 			"rule add uidrange 100-200 lookup main suppress_prefixlength 0 priority 1003",
 			"rule add from 10.66.0.0/16 prohibit priority 1004",
+		],
+		build6: [
 			"rule add from 2001:db8::/32 lookup 100 priority 1005",
 			"route add unreachable 2001:db8:dead::/48 table 100",
 		],
