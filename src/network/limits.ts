@@ -3,6 +3,7 @@
 
 import type { Leavings } from "./left-out.ts";
 import type {
+	Address,
 	BondDetails,
 	BridgeDetails,
 	Hop,
@@ -13,7 +14,7 @@ import type {
 	Route,
 	RouteMetrics,
 } from "./model.ts";
-import { showRoute } from "./show.ts";
+import { showAddress, showRoute } from "./show.ts";
 
 /** First id of nexthop objects made here: far above what people and daemons number. */
 const firstOwnNexthop = 2 ** 30;
@@ -58,6 +59,7 @@ export function withinLimits(network: Network, leavings: Leavings, changed: stri
 	});
 	return {
 		...network,
+		addresses: network.addresses.map((address) => limitLabel(address, leavings)),
 		links: network.links.map((link) => limitLink(link, network.links, leavings)),
 		routes,
 		nexthops: [...network.nexthops, ...made],
@@ -78,6 +80,14 @@ function limitSource(route: Route, peered: ReadonlySet<string>, changed: string[
 	return rest;
 }
 
+/** Labels are any bytes to the kernel; systemd takes printable ones, and here only those that mean nothing to it. */
+function limitLabel(address: Address, leavings: Leavings): Address {
+	const { label, ...rest } = address;
+	if (label === undefined || /^[\w.:-]{1,15}$/.test(label)) return address;
+	leavings.add("setting", `label ${label} of ${showAddress(rest)}`, unsayable);
+	return rest;
+}
+
 const sayableMetrics: readonly (keyof RouteMetrics)[] = [
 	"mtu",
 	"advmss",
@@ -90,12 +100,15 @@ const sayableMetrics: readonly (keyof RouteMetrics)[] = [
 
 function limitMetrics(route: Route, leavings: Leavings): Route {
 	if (route.metrics === undefined) return route;
-	const names = Object.keys(route.metrics) as (keyof RouteMetrics)[];
-	const lost = names.filter((name) => !sayableMetrics.includes(name));
+	const { metrics, ...rest } = route;
+	const names = Object.keys(metrics) as (keyof RouteMetrics)[];
+	const isSayable = (name: keyof RouteMetrics) =>
+		sayableMetrics.includes(name) &&
+		(name !== "congestionControl" || /^[\w-]+$/.test(metrics.congestionControl ?? ""));
+	const lost = names.filter((name) => !isSayable(name));
 	if (lost.length === 0) return route;
 	leavings.add("setting", `${lost.join(", ")} of ${showRoute(route)}`, unsayable);
-	const kept = names.filter((name) => sayableMetrics.includes(name));
-	const { metrics, ...rest } = route;
+	const kept = names.filter(isSayable);
 	if (kept.length === 0) return rest;
 	return { ...rest, metrics: Object.fromEntries(kept.map((name) => [name, metrics[name]])) };
 }
@@ -142,6 +155,14 @@ function limitBond(details: BondDetails, lose: (what: string) => void): BondDeta
 		if (details[name] !== value) lose(words);
 		Object.assign(rest, { [name]: value });
 	};
+	const known = (name: keyof typeof rest, words: readonly string[]): void => {
+		const value = rest[name];
+		if (value === undefined || words.includes(String(value))) return;
+		lose(`${name} ${value}`);
+		delete rest[name];
+	};
+	known("transmitHashPolicy", ["layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4"]);
+	known("arpValidate", ["none", "active", "backup", "all"]);
 	usual("peerNotifyDelay", 0, "peer_notif_delay");
 	usual("lacpActive", true, "lacp_active off");
 	usual("arpMissedMax", 2, "arp_missed_max");

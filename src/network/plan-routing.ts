@@ -28,6 +28,12 @@ const daemons = new Set([
 	...["babel", "ovn", "openr", "bgp", "isis", "ospf", "rip", "eigrp"],
 ]);
 
+/** RTN_* that networkd's Type= knows. */
+const types = new Set([
+	...["unicast", "local", "broadcast", "anycast", "multicast"],
+	...["blackhole", "unreachable", "prohibit", "throw"],
+]);
+
 /** Up to here a daemon's routes are a handful of neighbours; beyond, a table that only the daemon can keep. */
 const maxDaemonRoutes = 256;
 
@@ -60,6 +66,8 @@ export function planRouting(network: Network, context: Context): Routing {
 				);
 			else if (!context.carried.has(each.link))
 				context.leavings.add("neighbour", each.address, `its link ${each.link} is left out`);
+			else if (each.mac === undefined || !/^[\da-f:.]+$/.test(each.mac))
+				context.leavings.add("neighbour", each.address, "it has no hardware address");
 			else return true;
 			return false;
 		}),
@@ -162,6 +170,7 @@ function whyNot(
 	if (route.encapsulation !== undefined)
 		return `encapsulation ${route.encapsulation} is not supported`;
 	if (route.protocol === "redirect") return "learnt from a redirect";
+	if (!types.has(route.type)) return `routes of type ${route.type} are not supported`;
 	if (route.nexthopId !== undefined) {
 		if (nexthops.has(route.nexthopId)) return undefined;
 		const hop = nexthopsOf(network, route.nexthopId)[0];

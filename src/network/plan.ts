@@ -93,7 +93,14 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 	);
 	const names = new Map(found.map((each) => [each.from, each.to]));
 	const to = (name: string): string => names.get(name) ?? name;
-	const wanted = { ...network, links, addresses, ...routing, notes: [] };
+	const resolver = {
+		...network.resolver,
+		servers: network.resolver.servers.filter((server) => {
+			const zone = server.split("%", 2)[1];
+			return zone === undefined || carried.has(zone);
+		}),
+	};
+	const wanted = { ...network, links, addresses, ...routing, resolver, notes: [] };
 	const planned = renameLinks(withinLimits(wanted, leavings, changed), names);
 
 	if (network.resolver.source === publicResolvers) {

@@ -21,14 +21,14 @@ export function readRoute(route: WireRoute, names: LinkNames): Route | undefined
 	const family = familyOfMessage(route.family);
 	if (family === undefined || Math.floor(route.flags / routeFlags.cloned) % 2 === 1)
 		return undefined;
-	const base = {
+	const sourced = route.srcLen > 0 || route.src !== undefined;
+	// USER_HZ; 0 for never.
+	const expires = route.cacheinfo?.expires ?? 0;
+	return defined({
 		family,
 		type: nameOf(routeTypes, route.type),
 		destination: `${route.dst ?? everywhere[family]}/${route.dstLen}`,
-		from:
-			route.srcLen > 0 || route.src !== undefined
-				? `${route.src ?? everywhere[family]}/${route.srcLen}`
-				: undefined,
+		from: sourced ? `${route.src ?? everywhere[family]}/${route.srcLen}` : undefined,
 		tos: positive(route.tos),
 		table: route.table,
 		protocol: nameOf(routeProtocols, route.protocol),
@@ -37,43 +37,51 @@ export function readRoute(route: WireRoute, names: LinkNames): Route | undefined
 		preferredSource: route.prefsrc,
 		preference: route.pref === 0 ? undefined : pick(["medium", "high", "2", "low"], route.pref),
 		metrics: readMetrics(route.metrics),
-		// USER_HZ; 0 for never.
-		expires:
-			(route.cacheinfo?.expires ?? 0) > 0
-				? Math.floor((route.cacheinfo?.expires ?? 0) / 100)
-				: undefined,
-	};
+		expires: expires > 0 ? Math.floor(expires / 100) : undefined,
+		...readWay(route, names),
+	});
+}
+
+function readWay(
+	route: WireRoute,
+	names: LinkNames,
+): {
+	[K in "nexthopId" | "hops" | "link" | "gateway" | "onlink" | "flags" | "encapsulation"]?:
+		| Route[K]
+		| undefined;
+} {
 	// With a nexthop object the kernel repeats what lies behind it (nexthop_compat_mode): the id says it all.
-	if (route.nhId !== undefined) return defined({ ...base, nexthopId: route.nhId });
-	if (route.multipath !== undefined) {
-		return defined({ ...base, hops: route.multipath.map((hop) => readHop(hop, names)) });
-	}
-	return defined({
-		...base,
+	if (route.nhId !== undefined) return { nexthopId: route.nhId };
+	if (route.multipath !== undefined)
+		return { hops: route.multipath.map((hop) => readHop(hop, names)) };
+	return {
 		link: names(route.oif),
 		gateway: route.gateway ?? route.via?.address,
-		...hopState(route.flags),
+		onlink: isOnlink(route.flags),
+		flags: stateOf(route.flags),
 		encapsulation: encapsulation(route.encapType),
-	});
+	};
 }
 
 function readHop(hop: WireHop, names: LinkNames): Hop {
 	return defined({
 		link: names(positive(hop.ifindex)),
 		gateway: hop.gateway ?? hop.via?.address,
-		...hopState(hop.flags),
+		onlink: isOnlink(hop.flags),
+		flags: stateOf(hop.flags),
 		weight: hop.weight,
 		encapsulation: encapsulation(hop.encapType),
 	});
 }
 
-function hopState(bits: number): Pick<Hop, "onlink" | "flags"> {
-	const flags = bitNames(hopFlags, bits);
-	const others = flags.filter((flag) => flag !== "onlink");
-	return defined({
-		onlink: flags.includes("onlink") ? (true as const) : undefined,
-		flags: others.length === 0 ? undefined : others,
-	});
+function isOnlink(bits: number): true | undefined {
+	return bits !== 0 && bitNames(hopFlags, bits).includes("onlink") ? true : undefined;
+}
+
+function stateOf(bits: number): readonly string[] | undefined {
+	if (bits === 0) return undefined;
+	const flags = bitNames(hopFlags, bits).filter((flag) => flag !== "onlink");
+	return flags.length === 0 ? undefined : flags;
 }
 
 function encapsulation(type: number | undefined): string | undefined {
@@ -112,7 +120,8 @@ export function readNexthop(hop: WireNexthop, names: LinkNames): Nexthop {
 		family: hop.group === undefined ? family : undefined,
 		link: names(hop.oif),
 		gateway: hop.gateway,
-		...hopState(hop.flags),
+		onlink: isOnlink(hop.flags),
+		flags: stateOf(hop.flags),
 		blackhole: hop.blackhole,
 		fdb: hop.fdb,
 		group: hop.group?.map(({ id, weight }) => ({ id, weight })),
