@@ -12,6 +12,8 @@ export class Authentication {
 	readonly tried: string[] = [];
 	/** Why the attempt was given up, if it was for a reason of its own. */
 	failure: Error | undefined;
+	/** Told when the operator cannot or will not answer the server: the login then ends. */
+	onBroken: (error: Error) => void = () => {};
 	readonly #options: SshOptions;
 	readonly #identities: Identities;
 	readonly #prompt: Prompt;
@@ -143,11 +145,7 @@ export class Authentication {
 			}
 			return answers;
 		};
-		ask().then(finish, (error: Error) => {
-			this.failure = error;
-			// No answers at all is a wrong number of answers: the server ends this attempt.
-			finish([]);
-		});
+		ask().then(finish, (error: Error) => this.onBroken(error));
 	};
 }
 

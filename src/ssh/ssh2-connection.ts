@@ -74,6 +74,7 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 				);
 			});
 		};
+		authentication.onBroken = fail;
 		const onAbort = () => fail(aborted(where, signal));
 		signal?.addEventListener("abort", onAbort, { once: true });
 		if (signal?.aborted) {

@@ -6,27 +6,10 @@ import { type ConnectOptions, connect, elevate, type Prompt, run } from "../../s
 import { parsePublicLine } from "../../src/ssh/public-key.ts";
 import { find, missing } from "../support/programs.ts";
 import { keygen, operator, type Sshd, scratch, startSshd } from "./sshd.ts";
+import { answering, codeOf } from "./support.ts";
 import { type User, users } from "./users.ts";
 
 const lacking = missing("sshd", "ssh", "ssh-keygen", "ssh-agent");
-
-function answering(...answers: string[]): Prompt & { questions: string[] } {
-	const questions: string[] = [];
-	return {
-		possible: true,
-		questions,
-		async ask(question) {
-			questions.push(question);
-			return answers.shift() ?? "";
-		},
-	};
-}
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-	promise.then(
-		() => "no error",
-		(error: { code?: string; message: string }) => error.code ?? error.message,
-	);
 
 const fingerprintOf = (path: string) =>
 	parsePublicLine(readFileSync(`${path}.pub`, "utf8"))?.key.fingerprint;
@@ -493,12 +476,36 @@ describe.skipIf(lackingUsers)(`logins of throwaway users ${lackingUsers}`, () =>
 				const user = people.add("/bin/sh");
 				const prompt = answering("wrong", user.password);
 				const settings = [`PreferredAuthentications=${method}`];
-				const connection = await as(user, { prompt, settings, transport });
+				const logged: string[] = [];
+				const log = (line: string) => void logged.push(line);
+				const given = { prompt, settings, transport, log, warn: log };
+				const connection = await as(user, given);
 				expect(connection.authenticatedBy).toEqual({ method });
 				expect(prompt.questions).toHaveLength(2);
 				await connection.close();
+				expect(logged.length).toBeGreaterThan(0);
+				expect(logged.join("\n")).not.toContain(user.password);
+				// Taken up again, nobody is asked a second time.
+				const again = await as(user, given);
+				expect(prompt.questions).toHaveLength(2);
+				await again.close();
 			},
 		);
+
+		test("breaking off a question ends the login", async () => {
+			const user = people.add("/bin/sh");
+			let asked = 0;
+			const prompt: Prompt = {
+				possible: true,
+				ask: () => {
+					asked++;
+					return Promise.reject(Object.assign(new Error("broken off"), { code: "SSH_ABORTED" }));
+				},
+			};
+			const settings = ["PreferredAuthentications=keyboard-interactive,password"];
+			expect(await codeOf(as(user, { prompt, settings, transport }))).toBe("SSH_ABORTED");
+			expect(asked).toBe(1);
+		});
 
 		test("nobody to ask: an error, and no attempt", async () => {
 			const user = people.add("/bin/sh");

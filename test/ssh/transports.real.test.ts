@@ -8,28 +8,15 @@ import {
 	type Connection,
 	type ConnectOptions,
 	connect,
-	type Prompt,
 	run,
 	waitForSsh,
 } from "../../src/ssh/index.ts";
 import { publicKey } from "../../src/ssh/public-key.ts";
 import { missing } from "../support/programs.ts";
 import { keygen, operator, type Sshd, scratch, startSshd } from "./sshd.ts";
+import { answering, codeOf } from "./support.ts";
 
 const lacking = missing("sshd", "ssh", "ssh-keygen");
-
-/** A prompt that answers from a list and keeps what it was asked. */
-function answering(...answers: string[]): Prompt & { questions: string[] } {
-	const questions: string[] = [];
-	return {
-		possible: true,
-		questions,
-		async ask(question) {
-			questions.push(question);
-			return answers.shift() ?? "";
-		},
-	};
-}
 
 /** A TCP relay that can be cut after a number of bytes towards the server. */
 async function relay(port: number): Promise<{
@@ -69,13 +56,6 @@ async function relay(port: number): Promise<{
 		cut,
 		close: () => server.close(),
 	};
-}
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-	return promise.then(
-		() => "no error",
-		(error: { code?: string; message: string }) => error.code ?? error.message,
-	);
 }
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

@@ -26,6 +26,7 @@ export const packages = {
 	zsh: "zsh",
 	doas: "opendoas",
 	useradd: "passwd",
+	script: "bsdutils",
 	"qemu-system-x86_64": "qemu-system-x86",
 	"qemu-system-aarch64": "qemu-system-arm",
 	"qemu-aarch64": "qemu-user",
