@@ -5,6 +5,10 @@ import { delimiter, join } from "node:path";
 /** Programs that tests compare with or run, and the Debian package that holds each. */
 export const packages = {
 	cpio: "cpio",
+	mkinitramfs: "initramfs-tools-core",
+	lsinitramfs: "initramfs-tools-core",
+	dracut: "dracut-core",
+	unshare: "util-linux",
 	bsdcpio: "libarchive-tools",
 	xz: "xz-utils",
 	zstd: "zstd",
