@@ -8,7 +8,6 @@ export const packages = {
 	mkinitramfs: "initramfs-tools-core",
 	lsinitramfs: "initramfs-tools-core",
 	dracut: "dracut-core",
-	unshare: "util-linux",
 	bsdcpio: "libarchive-tools",
 	xz: "xz-utils",
 	zstd: "zstd",
