@@ -1,25 +1,22 @@
 // The operator's end of the conversation with the helper.
-import { concat, EkexecError } from "../bytes/index.ts";
-import { Connection, fault, type StepOptions, unexpected } from "./connection.ts";
+import { EkexecError } from "../bytes/index.ts";
+import { Connection, type StepOptions, unexpected } from "./connection.ts";
 import {
 	type Answer,
-	decodeEnd,
 	decodeEvent,
 	decodeHello,
-	decodeItem,
 	type Event,
 	encodeFrame,
-	encodeSource,
 	frameType,
 	type Hello,
 	type HelperCode,
-	type Item,
 	type LoadMethod,
 	type Source,
 } from "./contract.ts";
 import { explain } from "./explain.ts";
 import { encodeGo, type GoOptions } from "./go.ts";
 import { encodeLoadFile, encodeSegments, type LoadFile, type LoadSegments } from "./load.ts";
+import { probeSources } from "./probe.ts";
 import { type Resumed, type StageOptions, stageFiles } from "./stage.ts";
 import type { StagedFile } from "./staging.ts";
 import type { HelperStream } from "./stream.ts";
@@ -96,53 +93,7 @@ export class HelperClient {
 
 	/** Reads all sources on the target, in one round trip. Answers come in the order of the sources. */
 	async probe(sources: readonly Source[], options: StepOptions = {}): Promise<Answer[]> {
-		const answers: {
-			source: Source;
-			items: Item[];
-			parts: Uint8Array[];
-			head?: Omit<Item, "bytes">;
-			end?: ReturnType<typeof decodeEnd>;
-		}[] = sources.map((from) => ({ source: from, items: [], parts: [] }));
-		const close = (answer: (typeof answers)[number]) => {
-			if (answer.head !== undefined)
-				answer.items.push({ ...answer.head, bytes: concat(answer.parts) });
-			delete answer.head;
-			answer.parts = [];
-		};
-		const request = sources.map((from, tag) =>
-			encodeFrame(frameType.source, tag, encodeSource(from)),
-		);
-		const done = this.#connection.wait(
-			"probe",
-			{ timeout: defaults.probe, ...options },
-			(frame) => {
-				const answer = answers[frame.tag];
-				if (frame.type === frameType.event) {
-					const event = decodeEvent(frame.payload);
-					if (event.event === "error") throw explain(event);
-					return event.event === "probed" ? true : undefined;
-				}
-				if (answer === undefined) throw unexpected(frame);
-				if (frame.type === frameType.item) {
-					close(answer);
-					answer.head = decodeItem(frame.payload);
-				} else if (frame.type === frameType.bytes && answer.head !== undefined) {
-					answer.parts.push(frame.payload);
-				} else if (frame.type === frameType.end) {
-					close(answer);
-					answer.end = decodeEnd(frame.payload);
-				} else {
-					throw unexpected(frame);
-				}
-				return undefined;
-			},
-		);
-		await this.#connection.during(done, concat([...request, encodeFrame(frameType.probe)]));
-		return answers.map(({ source, items, end }) => {
-			if (end === undefined)
-				throw fault("HELPER_FRAMES", "the helper left a source without an answer");
-			return { source, items, ...end };
-		});
+		return await probeSources(this.#connection, sources, { timeout: defaults.probe, ...options });
 	}
 
 	/** From now on the helper waits `seconds` for another connection where this one is lost. Answers the token for it. */

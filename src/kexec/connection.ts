@@ -11,6 +11,9 @@ export interface StepOptions {
 	readonly timeout?: number;
 }
 
+/** Frames that may wait for a step that wants them; the helper says nothing unasked but its last words. */
+const maxWaiting = 4096;
+
 /** How often a silent client says that it is there; the helper gives up after ten minutes. */
 const aliveEvery = 60_000;
 
@@ -166,6 +169,8 @@ export class Connection {
 				this.reader.push(chunk);
 				for (let frame = this.reader.next(); frame !== undefined; frame = this.reader.next()) {
 					this.#queue.push(frame);
+					if (this.#waiter !== undefined) this.#deliver();
+					else if (this.#queue.length > maxWaiting) throw unexpected(frame);
 				}
 				this.#deliver();
 			}

@@ -115,6 +115,7 @@ export interface Item {
 /** The answer to one source. A source that could not be read says so here; it never vanishes. */
 export interface Answer {
 	readonly source: Source;
+	/** What was found; of a netlink dump that was taken several times, the last pass alone. */
 	readonly items: readonly Item[];
 	/** 0, or why the source as a whole failed. 110 (ETIMEDOUT) where it hung. */
 	readonly errno: number;

@@ -77,8 +77,8 @@ export const source = {
 	/** Answers of system calls tried harmlessly; see `decodeSystem`. */
 	system: (options: SourceOptions = {}): Source => make("system", new Uint8Array(), options),
 	/**
-	 * A netlink request, given raw with its nlmsghdr. Each pass over the dump is one item; the last one counts.
-	 * The item's bytes are the answer's messages as they came, NLMSG_DONE or NLMSG_ERROR included.
+	 * A netlink request, given raw with its nlmsghdr. A dump is taken again until it is whole; the answer has one item.
+	 * Its bytes are the answer's messages as they came, NLMSG_DONE or NLMSG_ERROR included.
 	 */
 	netlink: (request: Uint8Array, options: NetlinkSourceOptions = {}): Source => {
 		const { protocol = 0, groups = 0, strict = true, single = false, ...rest } = options;

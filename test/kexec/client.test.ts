@@ -127,6 +127,17 @@ describe("a whole rescue against the fake", () => {
 		expect([fake.outcome, fake.loaded]).toEqual(["gone", "kexec_file_load"]);
 	});
 
+	test("a helper that brings more than it was asked for is not believed", async () => {
+		const fake = new FakeHelper({ answer: () => ({ items: [{ bytes: new Uint8Array(20_000) }] }) });
+		const client = await HelperClient.open(fake.stream);
+		await expect(client.probe([source.read("/a", { cap: 10_000 })])).rejects.toMatchObject({
+			code: "HELPER_FRAMES",
+		});
+		const flood = concat([preamble, hello, ...Array.from({ length: 5000 }, () => hello)]);
+		const flooded = await HelperClient.open(says([flood]));
+		await expect(flooded.seal()).rejects.toMatchObject({ code: "HELPER_FRAMES" });
+	});
+
 	test("leaving before go unloads", async () => {
 		const fake = new FakeHelper();
 		const client = await HelperClient.open(fake.stream);

@@ -62,6 +62,20 @@ void catch_signals(void)
 	signals = (int)sys(signalfd4, -1, &mask, 8, O_CLOEXEC);
 }
 
+int signals_fd(void) { return signals; }
+
+/* Number of the signal that came in, taken from the queue; 0: none. */
+u32 signal_taken(void)
+{
+	/* struct signalfd_siginfo begins with its number. */
+	u32 info[32];
+	struct pollfd wait = { signals, POLLIN, 0 };
+	struct timespec now = { 0, 0 };
+	if (sys(ppoll, &wait, 1, &now, NULL, 8) != 1 || sys(read, signals, info, sizeof info) != sizeof info)
+		return 0;
+	return info[0];
+}
+
 /* Waits for bytes on standard input until `deadline` (0: for ever). */
 static enum received wait_input(u64 deadline)
 {

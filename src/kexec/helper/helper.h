@@ -36,7 +36,8 @@ i64 read_fully(int fd, void *to, usize length);
 i64 write_fully(int fd, const void *from, usize length);
 void close_above(int lowest);
 void die(int code) __attribute__((noreturn));
-/* A slot of a table that cannot run over its end. */
+void rank_for_oom(const char *score);
+/* "/proc/self/fd/N" in a buffer of at least 32 bytes. */
 char *fd_path(int fd, char *buffer);
 
 /* JSON, written piece by piece into a buffer of fixed size. Texts are the helper's own or escaped. */
@@ -55,6 +56,8 @@ bool send_preamble(const char *command, bool resumed);
 enum received { R_FRAME, R_END, R_SIGNAL, R_LATE, R_BAD };
 enum received receive_frame(struct frame *frame, u64 deadline);
 void catch_signals(void);
+int signals_fd(void);
+u32 signal_taken(void);
 u64 blocked_ms(void);
 
 /* sha256.c */
@@ -84,6 +87,7 @@ void unload_mine(void);
 bool loaded_mine(void);
 i32 kexec_loaded(void);
 void disarm_guard(void);
+void leave_guard(void);
 
 /* jump.c */
 bool jump(const struct frame *frame);

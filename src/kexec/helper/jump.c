@@ -70,6 +70,7 @@ bool jump(const struct frame *frame)
 	/* Own session, no terminal, and nothing held that the transport would wait for. */
 	sys(setsid);
 	sys(prctl, PR_SET_NAME, "ekexec-jump");
+	rank_for_oom("-1000");
 	sys(close, 0), sys(close, 1), sys(close, 2);
 	nap_ms(drain);
 	if (sync != 0)

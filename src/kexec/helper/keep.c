@@ -110,9 +110,15 @@ bool keep_wait(void)
 	visitor = -1;
 	for (u64 now = now_ms(); now < end; now = now_ms()) {
 		struct timespec limit = { (i64)((end - now) / 1000), (i64)((end - now) % 1000 * 1000000) };
-		struct pollfd wait = { listener, POLLIN, 0 };
-		if (sys(ppoll, &wait, 1, &limit, NULL, 8) <= 0)
+		struct pollfd wait[2] = { { listener, POLLIN, 0 }, { signals_fd(), POLLIN, 0 } };
+		if (sys(ppoll, wait, 2, &limit, NULL, 8) <= 0)
 			continue;
+		if (wait[1].revents & POLLIN) {
+			/* A hangup is what losing a connection may look like; the others mean to end it. */
+			if (signal_taken() != SIGHUP)
+				return false;
+			continue;
+		}
 		i64 fd = sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			continue;

@@ -61,6 +61,7 @@ static void arm_guard(void)
 		char word;
 		sys(setsid);
 		sys(prctl, PR_SET_NAME, "ekexec-guard");
+		rank_for_oom("-1000");
 		sys(dup3, pipe[0], 3, O_CLOEXEC);
 		close_above(4);
 		sys(close, 0), sys(close, 1), sys(close, 2);
@@ -73,6 +74,13 @@ static void arm_guard(void)
 		sys(close, pipe[1]);
 	else
 		guard = pipe[1];
+}
+
+/* In a child that may outlive this process: its copy of the pipe must not keep the guard from noticing. */
+void leave_guard(void)
+{
+	if (guard >= 0)
+		sys(close, guard);
 }
 
 void disarm_guard(void)

@@ -20,6 +20,17 @@ static int fail(const char *code, int exit)
 	return finish(exit);
 }
 
+/* The connection is gone; true once another one has taken the conversation up. */
+static bool taken_up(void)
+{
+	while (keep_wait())
+		if (send_preamble("run", true)) {
+			stage_state();
+			return true;
+		}
+	return false;
+}
+
 static int converse(bool may_change)
 {
 	for (;;) {
@@ -31,12 +42,8 @@ static int converse(bool may_change)
 			return fail("IDLE", X_FAILED);
 		if (received != R_FRAME) {
 			/* Input that ends is a lost connection as much as input that breaks off. */
-			if (may_change && keep_wait()) {
-				if (!send_preamble("run", true))
-					continue;
-				stage_state();
+			if (may_change && taken_up())
 				continue;
-			}
 			return received == R_END ? finish(may_change ? X_FAILED : X_DONE) : fail("FRAMES", X_FRAMES);
 		}
 		switch (frame.type) {
@@ -46,7 +53,7 @@ static int converse(bool may_change)
 				return fail("FRAMES", X_FRAMES);
 			continue;
 		case F_PROBE:
-			if (!probe_run() && !(may_change && keep_wait() && send_preamble("run", true)))
+			if (!probe_run() && !(may_change && taken_up()))
 				return finish(X_FAILED);
 			continue;
 		case F_ALIVE:
@@ -143,6 +150,8 @@ static int start(int argc, char **argv)
 			/* Host keys pass through; and pages of this program may lie on the disk that dies. */
 			sys(prctl, PR_SET_DUMPABLE, 0);
 			sys(mlockall, MCL_CURRENT);
+			/* If memory runs out, this is what must go, and not the services of the target. */
+			rank_for_oom("1000");
 			sys(setsid);
 		}
 		if (!send_preamble(command, false))
