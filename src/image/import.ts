@@ -15,13 +15,15 @@ import { imageError } from "./errors.ts";
 import {
 	type Adapter,
 	type Architecture,
+	adapters,
 	type Compression,
 	compressions,
 	formatManifest,
 	manifestFormat,
 } from "./manifest.ts";
 import { commandLineOfRun } from "./nixos.ts";
-import { type Image, openImage, sha256OfFile } from "./open.ts";
+import { type Image, isImage, openImage, sha256OfFile } from "./open.ts";
+import { Shape } from "./shape.ts";
 import { digestsOf, maxSignatureBytes, verifySignature } from "./signature.ts";
 
 export interface ImportOptions {
@@ -64,6 +66,10 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 		throw imageError("usage", "IMAGE_NOT_FOUND", "there is no image here", { where: path, cause });
 	});
 	if (found.isDirectory()) {
+		const loose = (await isImage(path)) ? undefined : await looseIn(path, options.adapter);
+		if (loose !== undefined && options.signer === undefined && options.sha256 === undefined) {
+			return importLoose(loose, options);
+		}
 		await checkTrust(join(path, "manifest.json"), options);
 		return openImage(path, signalOf(options));
 	}
@@ -75,6 +81,28 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 		await rm(join(draft, members), { recursive: true });
 	});
 	return openImage(folder, signalOf(options));
+}
+
+/** A folder with `kernel`, `initrd` and `cmdline`, as `nix/` makes it; `ekexec.json` tells the adapter. */
+async function looseIn(folder: string, adapter?: Adapter): Promise<LooseImage | undefined> {
+	const cmdline = await readSmall(join(folder, "cmdline")).catch(() => undefined);
+	if (cmdline === undefined) return undefined;
+	const about = await readSmall(join(folder, "ekexec.json")).catch(() => "{}");
+	const complain = (field: string, expected: string, found: string) =>
+		imageError("check", "IMAGE_FORMAT", "the folder does not say what it is", {
+			where: join(folder, "ekexec.json"),
+			field,
+			expected,
+			found,
+		});
+	const told = new Shape(JSON.parse(about), "", complain).get("adapter");
+	return {
+		kernel: join(folder, "kernel"),
+		initrd: join(folder, "initrd"),
+		commandLine: cmdline.trim(),
+		adapter: adapter ?? (told.present ? told.oneOf(adapters) : "stage1"),
+		name: "nixos",
+	};
 }
 
 /** Makes an image of a kernel and an initrd; the files are copied into the cache. */

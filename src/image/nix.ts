@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { exists } from "./cache.ts";
 import { imageError } from "./errors.ts";
 import { type ImportOptions, importImage } from "./import.ts";
 import type { Architecture } from "./manifest.ts";
@@ -61,9 +62,9 @@ export async function buildWithNix(options: NixOptions = {}): Promise<Image> {
 	return importImage(await imageIn(await realpath(out)), options);
 }
 
-/** The image in what nix built: a directory by the contract, or a folder `tarball` with one file, as EK has it. */
+/** The image in what nix built: a folder with an image or its parts, or a folder `tarball` with one file, as EK has it. */
 async function imageIn(out: string): Promise<string> {
-	if (await isImage(out)) return out;
+	if ((await isImage(out)) || (await exists(join(out, "cmdline")))) return out;
 	for (const folder of [join(out, "tarball"), out]) {
 		const names = await readdir(folder).catch(() => []);
 		const tarballs = names.filter((name) => /\.tar(?:\.(?:gz|xz|zst))?$/.test(name));

@@ -42,6 +42,8 @@ export const packages = {
 	strace: "strace",
 	sudo: "sudo",
 	mmdebstrap: "mmdebstrap",
+	modprobe: "kmod",
+	"nix-instantiate": "nix-bin",
 	dpkg: "dpkg",
 	"dpkg-deb": "dpkg",
 	openssl: "openssl",
