@@ -12,7 +12,8 @@ const lacking = (program: Program) => missing(program) || undefined;
 /** The words that run 3cpio out of Debian sid's package, with sid's own loader; or why it cannot be had. */
 async function threeCpio(frame: Frame): Promise<{ words: string[]; missing: string | undefined }> {
 	try {
-		const packages = await unpackPackages(["3cpio"], { suite: "sid" });
+		// For a race the age of the mirror does not matter; the signature does.
+		const packages = await unpackPackages(["3cpio"], { suite: "sid", anyAge: true });
 		const words = await packages.run("3cpio");
 		execFileSync(words[0] ?? "", [...words.slice(1), "--version"]);
 		return { words, missing: undefined };

@@ -4,7 +4,6 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { fileChunks } from "../initrd/index.ts";
 import type { Io } from "./command.ts";
 import { Progress } from "./progress.ts";
 
@@ -52,6 +51,7 @@ function fileInput(path: string, where: string, io: Io, verb: string): Input {
 				({ size }) => size,
 				() => undefined,
 			);
+			const { fileChunks } = await import("../initrd/index.ts");
 			const line = new Progress(io, verb);
 			let done = 0;
 			try {

@@ -1,21 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
+import { type CodecName, codecs } from "../compress/index.ts";
 import type { CpioEntry } from "../cpio/index.ts";
-import {
-	type CodecName,
-	type ContentRef,
-	codecs,
-	initrdChunks,
-	mergeEntries,
-	microcodeOf,
-	type PackFileOptions,
-	type PackResult,
-	packInitrd,
-	parseTree,
-	readTree,
-	walk,
-} from "../initrd/index.ts";
+// File by file, not the room's index: packing a tree has to start fast, and needs half of the room.
+import { initrdChunks, type PackFileOptions, type PackResult, packInitrd } from "../initrd/pack.ts";
+import type { ContentRef } from "../initrd/source.ts";
+import { walk } from "../initrd/walk.ts";
 import type { Io } from "./command.ts";
 import { writeAll } from "./initrd-io.ts";
 
@@ -61,7 +52,9 @@ export async function packFromCommandLine(
 	for (const source of args.source) layers.push(await entriesOf(source, args.preserve, io));
 	const [only] = layers;
 	const merged =
-		layers.length === 1 && only !== undefined ? only : mergeEntries<ContentRef>(layers);
+		layers.length === 1 && only !== undefined
+			? only
+			: (await import("../initrd/merge.ts")).mergeEntries<ContentRef>(layers);
 	// The output of an earlier run, inside the very folder, is not meant.
 	const entries = merged.filter((entry) => !isFile(entry, output));
 	if (output !== "-")
@@ -80,6 +73,7 @@ async function entriesOf(
 	io: Io,
 ): Promise<CpioEntry<ContentRef>[]> {
 	if (source === "-") {
+		const { parseTree } = await import("../initrd/tree.ts");
 		const parts: Buffer[] = [];
 		for await (const part of io.stdin as AsyncIterable<Buffer>) parts.push(part);
 		return parseTree(parseJson(Buffer.concat(parts).toString()), {
@@ -91,9 +85,9 @@ async function entriesOf(
 	const path = resolve(io.cwd, source);
 	const stats = await stat(path).catch(() => undefined);
 	if (stats === undefined) throw usage("source", "a folder or a JSON tree", `nothing at ${source}`);
-	return stats.isDirectory()
-		? walk(path, { preserve, signal: io.signal })
-		: readTree(path, io.signal);
+	if (stats.isDirectory()) return walk(path, { preserve, signal: io.signal });
+	const { readTree } = await import("../initrd/tree.ts");
+	return readTree(path, io.signal);
 }
 
 function parseJson(text: string): unknown {
@@ -113,6 +107,7 @@ function isFile(entry: CpioEntry<ContentRef>, path: string): boolean {
 }
 
 async function early(files: readonly string[], io: Io): Promise<Uint8Array> {
+	const { microcodeOf } = await import("../initrd/microcode.ts");
 	return microcodeOf(
 		await Promise.all(
 			files.map(async (file) => ({ where: file, bytes: await read(resolve(io.cwd, file)) })),

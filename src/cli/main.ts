@@ -1,7 +1,14 @@
 #!/usr/bin/env node
-import { EkexecError } from "../bytes/index.ts";
+import * as nodeModule from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { EkexecError } from "../bytes/error.ts";
 import type { Io } from "./command.ts";
-import { program } from "./program.ts";
+
+// Node 22.8 and later keep compiled code: in a folder of the user's own, as others could put theirs into /tmp.
+const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
+const caches = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+enableCompileCache?.(join(caches, "ekexec", "compiled"));
 
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -32,6 +39,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
+	const { program } = await import("./program.ts");
 	process.exitCode = await program(process.argv.slice(2), io);
 } catch (error) {
 	process.exitCode = report(error);

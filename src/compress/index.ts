@@ -7,7 +7,7 @@ export {
 	MAX_WINDOW,
 } from "./codec.ts";
 export { codecOf, codecs, decompress } from "./codecs.ts";
+export { XZ_BLOCK, XZ_DICTIONARY } from "./defaults.ts";
 export type { CompressCode } from "./errors.ts";
 export { type FormatName, IDENTIFY_BYTES, identify } from "./identify.ts";
 export { ByteSource, byteSource, type Chunks, type SourceOptions } from "./source.ts";
-export { XZ_BLOCK, XZ_DICTIONARY } from "./xz.ts";

@@ -1,36 +1,5 @@
-import { availableParallelism } from "node:os";
 import type { Codec } from "./codec.ts";
-import { compressError, integerOption } from "./errors.ts";
-import { newLzmaStream, runLzma } from "./lzma.ts";
-import { decodeXz } from "./xz-decode.ts";
-
-/** Dictionary unless told: 1 MiB, what initramfs-tools and dracut give the kernel's decoder. */
-export const XZ_DICTIONARY: number = 1024 * 1024;
-/** Unpacked bytes per block unless told: small enough to keep many cores busy, large enough to cost no size. */
-export const XZ_BLOCK: number = 8 * 1024 * 1024;
-
-const KIB = 1024;
-/** lzma/base.h and lzma12.h: the only check but none that the kernel's decoder verifies; match finders and modes. */
-const CHECK_CRC32 = 1;
-const [HC3, HC4, BT4] = [0x03, 0x04, 0x14];
-const [FAST, NORMAL] = [1, 2];
-
-/** What the levels of xz(1) stand for, dictionary apart. */
-const presets = [
-	{ mode: FAST, mf: HC3, niceLen: 128, depth: 4 },
-	{ mode: FAST, mf: HC4, niceLen: 128, depth: 8 },
-	{ mode: FAST, mf: HC4, niceLen: 273, depth: 24 },
-	{ mode: FAST, mf: HC4, niceLen: 273, depth: 48 },
-	{ mode: NORMAL, mf: BT4, niceLen: 16, depth: 0 },
-	{ mode: NORMAL, mf: BT4, niceLen: 32, depth: 0 },
-	{ mode: NORMAL, mf: BT4, niceLen: 64, depth: 0 },
-	{ mode: NORMAL, mf: BT4, niceLen: 64, depth: 0 },
-	{ mode: NORMAL, mf: BT4, niceLen: 64, depth: 0 },
-	{ mode: NORMAL, mf: BT4, niceLen: 64, depth: 0 },
-] as const;
-
-/** Content handed to the encoder at once. */
-const STEP = 1024 * KIB;
+import { XZ_LEVEL } from "./defaults.ts";
 
 /**
  * The .xz format by liblzma. Written as the kernel wants it (CRC32, small dictionary), in blocks that tell their
@@ -39,53 +8,14 @@ const STEP = 1024 * KIB;
 export const xz: Codec = {
 	name: "xz",
 	extension: ".xz",
-	defaultLevel: 6,
+	defaultLevel: XZ_LEVEL,
 	cannotCompress: undefined,
-	decode: decodeXz,
 	async *compress(chunks, options = {}) {
-		const level = integerOption("level", options.level, xz.defaultLevel, 0, 9);
-		const threads = integerOption("threads", options.threads, availableParallelism(), 1, 1024);
-		const dictSize = integerOption(
-			"dictionary",
-			options.dictionary,
-			XZ_DICTIONARY,
-			4 * KIB,
-			512 * KIB * KIB,
-		);
-		const blockSize = integerOption("block", options.block, XZ_BLOCK, 4 * KIB, 2 ** 32);
-		const stream = newLzmaStream();
-		try {
-			stream.setBufsize(256 * KIB);
-			stream.streamEncoder({
-				filters: [{ id: "LZMA_FILTER_LZMA2", options: { ...presets[level], dictSize } }],
-				check: CHECK_CRC32,
-				// liblzma starts threads as they find work, and cuts blocks alike for any number of them.
-				threads: Math.min(threads, 64),
-				blockSize,
-				timeout: 0,
-			});
-			const run = async (input: Uint8Array | null) => {
-				options.signal?.throwIfAborted();
-				return (await runLzma(stream, input)).output;
-			};
-			for await (const chunk of chunks) {
-				for (let at = 0; at < chunk.length; at += STEP) {
-					yield* await run(chunk.subarray(at, at + STEP));
-				}
-			}
-			yield* await run(null);
-		} catch (error) {
-			// LZMA_MEM_ERROR and LZMA_OPTIONS_ERROR: too many threads, dictionary or block for this machine.
-			const code = (error as { code?: unknown }).code;
-			if (code !== 5 && code !== 8) throw error;
-			throw compressError("COMPRESS_OPTION", {
-				field: "xz dictionary, block and threads",
-				expected: "what fits into memory",
-				found: `${dictSize} bytes, ${blockSize} bytes, ${threads}`,
-				cause: error,
-			});
-		} finally {
-			stream.resetUnderlying();
-		}
+		const { compressXz } = await import("./xz-encode.ts");
+		yield* compressXz(chunks, options);
+	},
+	async *decode(source, options = {}) {
+		const { decodeXz } = await import("./xz-decode.ts");
+		yield* decodeXz(source, options);
 	},
 };

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { equal } from "../../src/bytes/index.ts";
 import { ByteSource, codecOf, codecs, decompress } from "../../src/compress/index.ts";
-import { decodeZstd } from "../../src/compress/zstd.ts";
+import { decodeZstd } from "../../src/compress/zstd-coder.ts";
 import { unpackFrame } from "../../src/compress/zstd-frame.ts";
 import { codeOf, collect, pieces, sample } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import type { DecompressOptions } from "../../src/compress/index.ts";
 import { ByteSource, codecs, decompress } from "../../src/compress/index.ts";
-import { decodeZstd } from "../../src/compress/zstd.ts";
+import { decodeZstd } from "../../src/compress/zstd-coder.ts";
 import { unpackFrame } from "../../src/compress/zstd-frame.ts";
 import { pieces, sample } from "../compress/support.ts";
 import type { Random } from "./frame/random.ts";
