@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import native from "lzma-native";
 
 /**
  * The part of lzma-native that its type package leaves out: the binding beneath its streams. Its own stream cuts
@@ -30,12 +30,9 @@ export interface LzmaFailure extends Error {
 	readonly code: number;
 }
 
-let loaded: LzmaNative | undefined;
-
-/** A coder not yet set up. Loads the native library on first use: processes that need no xz never pay for it. */
+/** A coder not yet set up. */
 export function newLzmaStream(): LzmaStream {
-	loaded ??= createRequire(import.meta.url)("lzma-native") as LzmaNative;
-	return new loaded.Stream();
+	return new (native as unknown as LzmaNative).Stream();
 }
 
 export interface LzmaStep {
