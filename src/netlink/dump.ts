@@ -352,8 +352,15 @@ export class Collector implements DumpSink {
 		neighbour: this.neighbours,
 	};
 
+	readonly #onRoute: ((route: Route) => void) | undefined;
+
+	constructor(onRoute?: (route: Route) => void) {
+		this.#onRoute = onRoute;
+	}
+
 	object<K extends ObjectKind>(kind: K, object: Objects[K]): void {
-		this.#lists[kind].push(object);
+		if (kind === "route" && this.#onRoute !== undefined) this.#onRoute(object as Route);
+		else this.#lists[kind].push(object);
 	}
 
 	other(message: OtherMessage): void {
@@ -363,10 +370,14 @@ export class Collector implements DumpSink {
 
 /**
  * Decodes the whole answer to one dump request. Throws as {@link DumpParser}. A dump that was interrupted is
- * decoded all the same: look at `interrupted`.
+ * decoded all the same: look at `interrupted`. Routes go to `onRoute`, if there is one, and into no list.
  */
-export function decodeDump(bytes: Uint8Array, options: DumpOptions = {}): Decoded {
-	const all = new Collector();
+export function decodeDump(
+	bytes: Uint8Array,
+	options: DumpOptions = {},
+	onRoute?: (route: Route) => void,
+): Decoded {
+	const all = new Collector(onRoute);
 	const parser = new DumpParser(all, options);
 	parser.push(bytes);
 	const status = parser.end();

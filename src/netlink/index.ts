@@ -34,6 +34,7 @@ export {
 	type RawSnapshot,
 	readSnapshot,
 	type Snapshot,
+	type SnapshotOptions,
 	writeSnapshot,
 } from "./snapshot.ts";
 export { type Collected, type CollectOptions, collect } from "./socket.ts";

@@ -105,7 +105,7 @@ function layout(
 ): Layout {
 	const compiledHeader = compileStruct(header);
 	const set = compileSet(attributes);
-	const shapes = new Shapes(compiledHeader.names, set.rows);
+	const shapes = new Shapes(compiledHeader, set.rows);
 	return { kind, type, header: compiledHeader, set, shapes, narrow };
 }
 
@@ -154,9 +154,9 @@ export function readObject<K extends ObjectKind>(
 			found: `${end - at} bytes`,
 		});
 	}
-	const draft = shapes.draft(reader.view, reader.little, at + header.size, end);
+	const draft = shapes.begin(reader, at, end);
+	// All fixed headers begin with the family.
 	reader.family = reader.bytes[at] ?? 0;
-	header.read(draft, reader, at);
 	set.read(draft, reader, at + header.size, end, 0);
 	return draft as unknown as Objects[K];
 }

@@ -34,6 +34,18 @@ export interface Snapshot {
 	readonly unstable: readonly DumpName[];
 }
 
+export interface SnapshotOptions {
+	/** Byte order of the machine that answered; told from the first message unless given. */
+	readonly endian?: Endian;
+	/** Host, for errors. */
+	readonly where?: string;
+	/**
+	 * Takes the routes one by one, with the links that they may name; `routes` stays empty then. A router has a
+	 * million: made into something else at once, they are never in memory together.
+	 */
+	readonly onRoute?: (route: Route, links: readonly Link[]) => void;
+}
+
 /** EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: the kernel was built without what was asked for. */
 const notThere = [93, 95, 97] as const;
 
@@ -41,20 +53,26 @@ const notThere = [93, 95, 97] as const;
  * Decodes what was dumped, wherever it came from. Throws as `decodeDump`, with the name of the dump in `where`;
  * but a dump that this kernel does not know is reported in `absent`.
  */
-export function decodeSnapshot(
-	raw: RawSnapshot,
-	options: { readonly endian?: Endian; readonly where?: string } = {},
-): Snapshot {
+export function decodeSnapshot(raw: RawSnapshot, options: SnapshotOptions = {}): Snapshot {
 	const absent: DumpName[] = [];
 	const unstable: DumpName[] = [];
 	const decoded = new Map<DumpName, Decoded>();
+	const { onRoute, endian } = options;
+	const decode = (name: DumpName, bytes: Uint8Array, where: string): Decoded => {
+		const told = endian === undefined ? { where } : { where, endian };
+		if (name !== "routes" || onRoute === undefined) return decodeDump(bytes, told);
+		const links = decoded.get("links")?.links ?? [];
+		return decodeDump(bytes, told, (route) => {
+			if (notCloned(route)) onRoute(route, links);
+		});
+	};
 	for (const name of dumpNames) {
 		const dump = raw[name];
 		const where = options.where === undefined ? name : `${options.where}: ${name}`;
 		try {
 			if (dump === undefined) absent.push(name);
 			else {
-				const told = decodeDump(dump.bytes, { ...options, where });
+				const told = decode(name, dump.bytes, where);
 				decoded.set(name, told);
 				if (told.interrupted || !dump.stable) unstable.push(name);
 			}

@@ -146,6 +146,27 @@ describe("attributes", () => {
 		});
 	});
 
+	test("objects of one shape do not take over each other's header, nor its byte order", () => {
+		const route = (endian: "little" | "big", flags: number) =>
+			new Build(endian).message(24, 2, (body) =>
+				body
+					.u8(2, 0, 0, 0, 254, 4, 0, 1)
+					.u32(flags)
+					.attribute(4, (a) => a.u32(7)),
+			).bytes;
+		const flagsOf = (endian: "little" | "big", ...all: number[]) =>
+			decodeDump(
+				Buffer.concat([
+					...all.map((flags) => route(endian, flags)),
+					new Build(endian).done().bytes,
+				]),
+			).routes.map(({ flags, oif }) => [flags, oif]);
+		const [a, b] = [0x0400_0000, 0x0000_0004];
+		expect(flagsOf("little", a, a, b, a)).toEqual([a, a, b, a].map((flags) => [flags, 7]));
+		expect(flagsOf("big", b, b, a)).toEqual([b, b, a].map((flags) => [flags, 7]));
+		expect(flagsOf("little", a)).toEqual([[a, 7]]);
+	});
+
 	test("absent ones are absent, not undefined", () => {
 		const [address] = decodeDump(addressMessage(() => undefined)).addresses;
 		expect(Object.keys(address ?? {})).toEqual(["family", "prefixlen", "flags", "scope", "index"]);

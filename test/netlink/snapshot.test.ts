@@ -51,6 +51,29 @@ describe("decodeSnapshot", () => {
 		).toEqual(["links", "routes"]);
 	});
 
+	test("routes are handed over one by one to who wants them so, with the links they name", () => {
+		const route = { family: 2, dstLen: 0, srcLen: 0, tos: 0, table: 254, protocol: 2, scope: 0 };
+		const seen: [number, number][] = [];
+		const snapshot = decodeSnapshot(
+			{
+				routes: raw(
+					dumpOf("route", [
+						{ ...route, type: 1, flags: 0 },
+						{ ...route, type: 6, flags: 0x200 },
+						{ ...route, type: 7, flags: 0 },
+					]),
+				),
+				links: raw(dumpOf("link", [{ family: 0, type: 1, index: 3, flags: 1, change: 0 }])),
+			},
+			{ onRoute: ({ type }, links) => seen.push([type, links.length]) },
+		);
+		expect(seen).toEqual([
+			[1, 1],
+			[7, 1],
+		]);
+		expect(snapshot.routes).toEqual([]);
+	});
+
 	test("routes of the cache are left out, as ip leaves them out", () => {
 		const route = { family: 10, dstLen: 0, srcLen: 0, tos: 0, table: 254, protocol: 2, scope: 0 };
 		const dump = dumpOf("route", [
