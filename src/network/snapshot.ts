@@ -1,12 +1,16 @@
 import { EkexecError, text } from "../bytes/index.ts";
-import { decodeSnapshot, type Snapshot as Wire } from "../netlink/index.ts";
+import {
+	decodeSnapshot,
+	type Snapshot as Wire,
+	type Route as WireRoute,
+} from "../netlink/index.ts";
 import type { NetworkCode } from "./error.ts";
 import type { Family, Network, Route } from "./model.ts";
 import { isDefault } from "./plan-routing.ts";
 import type { RawNetwork } from "./raw.ts";
-import { readAddress } from "./read/address.ts";
+import { familyOfMessage, readAddress } from "./read/address.ts";
 import { readLeases } from "./read/lease.ts";
-import { linkNames, readBridgeVlans, readLink } from "./read/link.ts";
+import { type LinkNames, linkNames, readBridgeVlans, readLink } from "./read/link.ts";
 import { readResolver } from "./read/resolver.ts";
 import { readNexthop, readRoute } from "./read/route.ts";
 import { readNeighbour, readRule } from "./read/rule.ts";
@@ -16,22 +20,28 @@ import { readNeighbour, readRule } from "./read/rule.ts";
  * `NETWORK_SNAPSHOT` without links. `where` names the host in errors.
  */
 export function snapshot(raw: RawNetwork, where?: string): Network {
-	const wire = decodeSnapshot(raw.dumps, where === undefined ? {} : { where });
+	const routes: Route[] = [];
+	const strange = new Tally();
+	let known: LinkNames | undefined;
+	const wire = decodeSnapshot(raw.dumps, {
+		...(where === undefined ? {} : { where }),
+		onRoute(each, links) {
+			known ??= linkNames(links);
+			const route = readRoute(each, known);
+			if (route !== undefined) routes.push(route);
+			strange.route(each);
+		},
+	});
 	if (wire.absent.includes("links")) {
 		throw new EkexecError<NetworkCode>("check", "NETWORK_SNAPSHOT", "no dump of the links", {
 			where,
 		});
 	}
-	const names = linkNames(wire.links);
+	const names = known ?? linkNames(wire.links);
 	const vlans = readBridgeVlans(wire.bridgeLinks);
 	const leases = readLeases(raw);
 	const leased = new Set(leases.flatMap((lease) => lease.addresses));
 	const present = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
-	const routes: Route[] = [];
-	for (const each of wire.routes) {
-		const route = readRoute(each, names);
-		if (route !== undefined) routes.push(route);
-	}
 	const addresses = wire.addresses.flatMap((each) => present(readAddress(each, names, leased)));
 	const families = new Set<Family>(routes.filter(isDefault).map((route) => route.family));
 	const hostname = hostnameOf(raw);
@@ -50,7 +60,7 @@ export function snapshot(raw: RawNetwork, where?: string): Network {
 			names,
 			families: [...families],
 		}),
-		notes: notesOf(wire),
+		notes: notesOf(wire, strange),
 	};
 }
 
@@ -60,31 +70,47 @@ function hostnameOf(raw: RawNetwork): string {
 }
 
 /** What the decoder met and has no table for, counted by kind and number. */
-function notesOf(wire: Wire): readonly string[] {
-	const counts = new Map<string, number>();
-	const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+class Tally {
+	readonly #counts = new Map<string, number>();
+
+	add(what: string): void {
+		this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+	}
+
+	object(
+		kind: string,
+		{ unknown }: { readonly unknown?: readonly { readonly type: number }[] },
+	): void {
+		if (unknown !== undefined)
+			for (const { type } of unknown) this.add(`${kind} attribute ${type}`);
+	}
+
+	route(route: WireRoute): void {
+		this.object("route", route);
+		if (familyOfMessage(route.family) === undefined) this.add(`route of family ${route.family}`);
+	}
+
+	get notes(): readonly string[] {
+		return [...this.#counts].map(([what, times]) => `not understood: ${what} (${times} times)`);
+	}
+}
+
+function notesOf(wire: Wire, strange: Tally): readonly string[] {
 	const lists = {
 		link: wire.links,
 		address: wire.addresses,
-		route: wire.routes,
 		rule: wire.rules,
 		nexthop: wire.nexthops,
 		neighbour: wire.neighbours,
 	};
 	for (const [kind, list] of Object.entries(lists)) {
-		for (const object of list) {
-			for (const attribute of object.unknown ?? []) count(`${kind} attribute ${attribute.type}`);
-		}
+		for (const object of list) strange.object(kind, object);
 	}
-	for (const message of wire.others) count(`message of type ${message.type}`);
-	for (const route of wire.routes) {
-		if (route.family !== 2 && route.family !== 10) count(`route of family ${route.family}`);
-	}
-	const notes = [...counts].map(([what, times]) => `not understood: ${what} (${times} times)`);
+	for (const message of wire.others) strange.add(`message of type ${message.type}`);
 	return wire.unstable.length === 0
-		? notes
+		? strange.notes
 		: [
-				...notes,
+				...strange.notes,
 				`went on changing while it was read, and may be incomplete: ${wire.unstable.join(", ")}`,
 			];
 }

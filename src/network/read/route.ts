@@ -21,46 +21,45 @@ export function readRoute(route: WireRoute, names: LinkNames): Route | undefined
 	const family = familyOfMessage(route.family);
 	if (family === undefined || Math.floor(route.flags / routeFlags.cloned) % 2 === 1)
 		return undefined;
-	const sourced = route.srcLen > 0 || route.src !== undefined;
-	// USER_HZ; 0 for never.
-	const expires = route.cacheinfo?.expires ?? 0;
-	return defined({
+	// Not by `defined`: of these there may be a million, and what every route has takes its place at once.
+	const read: Draft = {
 		family,
 		type: nameOf(routeTypes, route.type),
 		destination: `${route.dst ?? everywhere[family]}/${route.dstLen}`,
-		from: sourced ? `${route.src ?? everywhere[family]}/${route.srcLen}` : undefined,
-		tos: positive(route.tos),
 		table: route.table,
 		protocol: nameOf(routeProtocols, route.protocol),
 		scope: nameOf(scopes, route.scope),
-		metric: family === 4 ? positive(route.priority) : (route.priority ?? 0),
-		preferredSource: route.prefsrc,
-		preference: route.pref === 0 ? undefined : pick(["medium", "high", "2", "low"], route.pref),
-		metrics: readMetrics(route.metrics),
-		expires: expires > 0 ? Math.floor(expires / 100) : undefined,
-		...readWay(route, names),
-	});
+	};
+	put(read, "metric", family === 4 ? positive(route.priority) : (route.priority ?? 0));
+	put(read, "preferredSource", route.prefsrc);
+	if (route.pref !== 0) put(read, "preference", pick(["medium", "high", "2", "low"], route.pref));
+	put(read, "metrics", readMetrics(route.metrics));
+	// USER_HZ; 0 for never.
+	const expires = route.cacheinfo?.expires ?? 0;
+	if (expires > 0) put(read, "expires", Math.floor(expires / 100));
+	if (route.srcLen > 0 || route.src !== undefined) {
+		put(read, "from", `${route.src ?? everywhere[family]}/${route.srcLen}`);
+	}
+	put(read, "tos", positive(route.tos));
+	// With a nexthop object the kernel repeats what lies behind it (nexthop_compat_mode): the id says it all.
+	if (route.nhId !== undefined) put(read, "nexthopId", route.nhId);
+	else if (route.multipath !== undefined) {
+		const hops = route.multipath.map((hop) => readHop(hop, names));
+		put(read, "hops", hops);
+	} else {
+		put(read, "link", names(route.oif));
+		put(read, "gateway", route.gateway ?? route.via?.address);
+		put(read, "onlink", isOnlink(route.flags));
+		put(read, "flags", stateOf(route.flags));
+		put(read, "encapsulation", encapsulation(route.encapType));
+	}
+	return read;
 }
 
-function readWay(
-	route: WireRoute,
-	names: LinkNames,
-): {
-	[K in "nexthopId" | "hops" | "link" | "gateway" | "onlink" | "flags" | "encapsulation"]?:
-		| Route[K]
-		| undefined;
-} {
-	// With a nexthop object the kernel repeats what lies behind it (nexthop_compat_mode): the id says it all.
-	if (route.nhId !== undefined) return { nexthopId: route.nhId };
-	if (route.multipath !== undefined)
-		return { hops: route.multipath.map((hop) => readHop(hop, names)) };
-	return {
-		link: names(route.oif),
-		gateway: route.gateway ?? route.via?.address,
-		onlink: isOnlink(route.flags),
-		flags: stateOf(route.flags),
-		encapsulation: encapsulation(route.encapType),
-	};
+type Draft = { -readonly [K in keyof Route]: Route[K] };
+
+function put<K extends keyof Draft>(draft: Draft, name: K, value: Draft[K] | undefined): void {
+	if (value !== undefined) draft[name] = value;
 }
 
 function readHop(hop: WireHop, names: LinkNames): Hop {
