@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { concat, utf8 } from "../../src/bytes/index.ts";
 import { readBzImage, setupHeaderBytes } from "../../src/kexec/bzimage.ts";
 import { readKernelImage, unwrapKernel } from "../../src/kexec/index.ts";
 import { readSignature } from "../../src/kexec/pe.ts";
+import { runProgram } from "./support/cli.ts";
 
 const fixture = (name: string) =>
 	new Uint8Array(readFileSync(new URL(`../../fixtures/kexec/${name}`, import.meta.url)));
@@ -124,6 +126,18 @@ describe("signatures", () => {
 			efi: true,
 			signature: { names: ["Authority", "Signer"] },
 		});
+	});
+});
+
+test("kexec inspect names a file that it cannot read, or that is none", async () => {
+	await expect(runProgram(["kexec", "inspect", "/nonexistent/vmlinuz"])).rejects.toMatchObject({
+		code: "CLI_FILE",
+		exitCode: 2,
+	});
+	const here = fileURLToPath(import.meta.url);
+	await expect(runProgram(["kexec", "inspect", here])).rejects.toMatchObject({
+		code: "KERNEL_UNKNOWN",
+		exitCode: 1,
 	});
 });
 

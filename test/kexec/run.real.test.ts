@@ -3,7 +3,7 @@ import { readFileSync, truncateSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { concat, utf8 } from "../../src/bytes/index.ts";
 import { encodeFrame, frameType } from "../../src/kexec/contract.ts";
-import { literalFile, type StagedFile } from "../../src/kexec/index.ts";
+import { complaintOf, literalFile, type StagedFile } from "../../src/kexec/index.ts";
 import { startChild } from "./support/child.ts";
 import { eventsOf, lacking, leftovers, workshop } from "./support/workshop.ts";
 
@@ -38,6 +38,18 @@ describe.skipIf(lacking !== "")(`the helper stages, loads and leaves ${lacking}`
 			await client.stage([{ file: 1, size: offset, parts }]);
 			await client.seal();
 			await client.abort();
+			expect(await child.ended).toBe(0);
+		});
+
+		test("a limit on the size of files is an error and not the end by a signal", async () => {
+			const child = startChild(["prlimit", "--fsize=4096", helper, "run"]);
+			const client = await child.client();
+			await client.stage([literalFile(0, new Uint8Array(4096))]);
+			const error = await client
+				.stage([literalFile(1, new Uint8Array(4097))])
+				.catch((e: unknown) => e);
+			expect(complaintOf(error)).toMatchObject({ code: "SYSTEM", at: "ftruncate", errno: 27 });
+			expect(await client.abort()).toBeTypeOf("number");
 			expect(await child.ended).toBe(0);
 		});
 

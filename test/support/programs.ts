@@ -40,6 +40,7 @@ export const packages = {
 	strings: "binutils",
 	"mkfs.ext4": "e2fsprogs",
 	strace: "strace",
+	prlimit: "util-linux",
 	sudo: "sudo",
 	mmdebstrap: "mmdebstrap",
 	modprobe: "kmod",

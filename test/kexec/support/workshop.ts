@@ -22,7 +22,7 @@ import { type Child, calls, ownHelper, startChild } from "./child.ts";
 export const lacking: string =
 	ownHelper === undefined
 		? "no helper for this machine"
-		: missing("clang", "ld.lld", "ssh-keygen", "strace");
+		: missing("clang", "ld.lld", "ssh-keygen", "strace", "prlimit");
 
 /** A folder with the helper and the program that puts it under a filter, for the length of a test file. */
 export interface Workshop {
