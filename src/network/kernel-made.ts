@@ -25,7 +25,6 @@ export function kernelRoutes(network: Network): (route: Route) => boolean {
 		if (perAddress.has(route.type)) return true;
 		if (route.family === 6) {
 			if (holds("ff00::/8", route.destination.split("/", 1)[0] ?? "")) return true;
-			if (route.destination === "fe80::/64" && route.gateway === undefined) return true;
 			// ip6_null_entry and the like, as older kernels dump them.
 			if (route.type !== "unicast" && (route.link ?? "lo") === "lo") return true;
 		}
@@ -110,6 +109,7 @@ export function isOwnLinkLocal(address: Address, link: Link | undefined): boolea
 		address.family === 6 &&
 		address.scope === "link" &&
 		address.prefix === 64 &&
+		!address.flags.includes("noprefixroute") &&
 		link?.mac !== undefined &&
 		address.address === eui64(link.mac)
 	);

@@ -47,32 +47,23 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 	const leavings = new Leavings();
 	const changed: string[] = [];
 	const warnings: string[] = [...network.notes];
-	let wayBack: WayBack | undefined;
-	let refusal: EkexecError<NetworkCode> | undefined;
-	if (options.connection !== undefined) {
-		try {
-			wayBack = findWayBack(network, options.connection);
-		} catch (error) {
-			if (!(error instanceof EkexecError)) throw error;
-			refusal = error as EkexecError<NetworkCode>;
-		}
-	}
-
+	const { wayBack, refusal } = lookForWayBack(network, options.connection);
 	const needed = new Set(wayBack?.links ?? []);
 	const verdicts = selectLinks(network, { needed, keep: new Set(options.keep ?? []) });
-	const carried = new Set<string>();
-	for (const link of network.links) {
-		const verdict = verdicts.get(link.name);
-		if (verdict === undefined || verdict.carried) carried.add(link.name);
-		else leavings.add("link", link.name, verdict.reason);
-	}
-	for (const name of options.keep ?? []) {
-		if (!carried.has(name))
-			warnings.push(`${name} was to be kept but cannot be: ${reasonFor(name)}`);
-	}
-	function reasonFor(name: string): string {
+	/** Why a link is not carried; undefined if it is. lo always is. */
+	const reasonOf = (name: string): string | undefined => {
 		const verdict = verdicts.get(name);
-		return verdict === undefined || verdict.carried ? "there is no such link" : verdict.reason;
+		return verdict === undefined || verdict.carried ? undefined : verdict.reason;
+	};
+	const carried = new Set<string>();
+	for (const { name } of network.links) {
+		const reason = reasonOf(name);
+		if (reason === undefined) carried.add(name);
+		else leavings.add("link", name, reason);
+	}
+	for (const name of (options.keep ?? []).filter((each) => !carried.has(each))) {
+		const reason = reasonOf(name) ?? "there is no such link";
+		warnings.push(`${name} was to be kept but cannot be: ${reason}`);
 	}
 
 	const links = network.links
@@ -109,12 +100,7 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 		);
 	}
 	leavings.add("setting", "nftables, iptables", "firewalls are not carried over");
-	if (wayBack !== undefined && !carries(planned, wayBack, network, to)) {
-		refusal = cannotCarry(wayBack, (name) => {
-			const verdict = verdicts.get(name);
-			return verdict === undefined || verdict.carried ? undefined : verdict.reason;
-		});
-	}
+	const lost = wayBack !== undefined && !carries(planned, wayBack, network, to);
 	return {
 		network: planned,
 		leftOut: leavings.list(),
@@ -130,7 +116,21 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 		kernelParameters: kernelParameters(planned.links),
 		warnings,
 		...(refusal === undefined ? {} : { refusal }),
+		...(lost ? { refusal: cannotCarry(wayBack, reasonOf) } : {}),
 	};
+}
+
+function lookForWayBack(
+	network: Network,
+	connection: SshConnection | undefined,
+): { readonly wayBack?: WayBack; readonly refusal?: EkexecError<NetworkCode> } {
+	if (connection === undefined) return {};
+	try {
+		return { wayBack: findWayBack(network, connection) };
+	} catch (error) {
+		if (error instanceof EkexecError && error.kind === "refused") return { refusal: error };
+		throw error;
+	}
 }
 
 function kernelParameters(links: readonly Link[]): readonly string[] {

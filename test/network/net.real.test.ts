@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Network, Plan } from "../../src/network/index.ts";
-import { missing } from "../support/programs.ts";
+import { find, missing } from "../support/programs.ts";
 import { disagreements, type IpJson, ipCommands } from "./ip-json.ts";
 import { scenarios } from "./scenarios/list.ts";
 
+const ip = find("ip") ?? "ip";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const lacking =
 	missing("ip") || (process.getuid?.() === 0 ? "" : "needs root, for network namespaces");
@@ -23,20 +24,20 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 		folder = mkdtempSync(join(tmpdir(), "ekexec-net-"));
 	});
 	afterAll(() => {
-		for (const name of namespaces) spawnSync("ip", ["netns", "delete", name]);
+		for (const name of namespaces) spawnSync(ip, ["netns", "delete", name]);
 		rmSync(folder, { recursive: true, force: true });
 	});
 
 	/** A namespace with three pairs of veth for cards. */
 	function namespace(): string {
 		const name = `ekexec-${process.pid}-${namespaces.length}`;
-		execFileSync("ip", ["netns", "add", name]);
+		execFileSync(ip, ["netns", "add", name]);
 		namespaces.push(name);
 		const lines = ["link set dev lo up"];
 		for (const n of [1, 2, 3]) {
 			lines.push(`link add enp${n}s0 type veth peer name far${n}`, `link set dev far${n} up`);
 		}
-		execFileSync("ip", ["-n", name, "-batch", "-"], { input: lines.join("\n") });
+		execFileSync(ip, ["-n", name, "-batch", "-"], { input: lines.join("\n") });
 		return name;
 	}
 
@@ -51,7 +52,7 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 			join(root, "src/cli/main.ts"),
 			...args,
 		];
-		return spawnSync("ip", command, {
+		return spawnSync(ip, command, {
 			cwd: root,
 			encoding: "utf8",
 			env: { PATH: process.env.PATH ?? "", ...env },
@@ -64,7 +65,7 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 	test.for(usable)("agrees with ip -json -details: $name", (scenario, context) => {
 		const name = namespace();
 		const make = (lines: readonly string[], ...options: string[]) =>
-			spawnSync("ip", [...options, "-n", name, "-batch", "-"], {
+			spawnSync(ip, [...options, "-n", name, "-batch", "-"], {
 				input: lines.join("\n"),
 				encoding: "utf8",
 			});
@@ -77,7 +78,7 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 		waitForAddresses(name);
 		const all: Record<string, object[]> = {};
 		for (const [key, args] of ipCommands) {
-			const { stdout } = spawnSync("ip", ["-n", name, ...args.split(" ")], { encoding: "utf8" });
+			const { stdout } = spawnSync(ip, ["-n", name, ...args.split(" ")], { encoding: "utf8" });
 			all[key] = [...(all[key] ?? []), ...(JSON.parse(stdout || "[]") as object[])];
 		}
 		const { stdout, stderr, status } = ekexec(name, ["net", "--json"]);
@@ -88,7 +89,7 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 
 	test("the forms it prints, its files and exit codes", () => {
 		const name = namespace();
-		execFileSync("ip", ["-n", name, "-batch", "-"], {
+		execFileSync(ip, ["-n", name, "-batch", "-"], {
 			input: [
 				"link set dev enp1s0 up",
 				"address add 192.0.2.10/24 dev enp1s0",
@@ -124,9 +125,9 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 			writeFileSync(join(folder, file), stdout);
 			return join(folder, file);
 		};
-		execFileSync("ip", ["-n", name, "address", "add", "192.0.2.10/24", "dev", "enp1s0"]);
+		execFileSync(ip, ["-n", name, "address", "add", "192.0.2.10/24", "dev", "enp1s0"]);
 		const one = save("one.json");
-		execFileSync("ip", ["-n", name, "address", "add", "192.0.2.11/24", "dev", "enp1s0"]);
+		execFileSync(ip, ["-n", name, "address", "add", "192.0.2.11/24", "dev", "enp1s0"]);
 		const two = save("two.json");
 		expect(ekexec(name, ["net", "diff", one, two])).toMatchObject({ status: 0, stdout: "" });
 		expect(ekexec(name, ["net", "diff", two, one])).toMatchObject({
@@ -139,7 +140,7 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 	function waitForAddresses(name: string): void {
 		const deadline = Date.now() + 10_000;
 		while (Date.now() < deadline) {
-			const { stdout } = spawnSync("ip", ["-n", name, "address", "show"], { encoding: "utf8" });
+			const { stdout } = spawnSync(ip, ["-n", name, "address", "show"], { encoding: "utf8" });
 			if (!stdout.includes("tentative")) return;
 			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
 		}

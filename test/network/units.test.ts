@@ -268,6 +268,25 @@ describe("options", () => {
 		]);
 	});
 
+	test("a link-local address of NetworkManager's brings its prefix route along", () => {
+		const plan = planNetwork(
+			network({
+				links: [one],
+				addresses: [
+					address("enp1s0", "fe80::5054:ff:fe00:1/64", {
+						origin: "link-local",
+						flags: ["noprefixroute"],
+					}),
+				],
+				routes: [route("fe80::/64 dev enp1s0 metric 1024", { protocol: "kernel" })],
+			}),
+		);
+		expect(plan.network.routes).toMatchObject([{ destination: "fe80::/64" }]);
+		const text = units(plan)["01-ekexec-enp1s0.network"];
+		expect(text).toContain("LinkLocalAddressing=no");
+		expect(text).toContain("AddPrefixRoute=no");
+	});
+
 	test("a bridge whose port lacks the default VLAN names all VLANs itself", () => {
 		const bridge = (vlans: { id: number; pvid?: true; untagged?: true }[]) =>
 			units(

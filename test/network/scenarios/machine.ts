@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type CpioEntry, writeCpio } from "../../../src/cpio/index.ts";
 import { startVm } from "../../../src/vm/index.ts";
 import { debianKernel } from "../../support/kernels.ts";
+import { find } from "../../support/programs.ts";
 import type { Capture, Outcome } from "./agent.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -111,8 +112,8 @@ async function entries(
 	const helper = "src/kexec/helper/bin/helper-x86_64";
 	const programs: readonly (readonly [string, string])[] = [
 		[process.execPath, "bin/node"],
-		[execFileSync("which", ["ip"], { encoding: "utf8" }).trim(), "bin/ip"],
-		[execFileSync("which", ["busybox"], { encoding: "utf8" }).trim(), "bin/busybox"],
+		[find("ip") ?? "ip", "bin/ip"],
+		[find("busybox") ?? "busybox", "bin/busybox"],
 		[networkdPath, networkdPath.slice(1)],
 	];
 	const libraries = new Set(programs.flatMap(([path]) => librariesOf(path)));
@@ -155,11 +156,14 @@ async function entries(
 	];
 }
 
+/** Of the C library; every Linux with a dynamic loader has it. */
+const ldd = "/usr/bin/ldd";
+
 /** Shared libraries of a program, by the dynamic loader. None for static ones. */
 function librariesOf(path: string): string[] {
 	let listed: string;
 	try {
-		listed = execFileSync("ldd", [path], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+		listed = execFileSync(ldd, [path], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 	} catch {
 		return [];
 	}
