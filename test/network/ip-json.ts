@@ -206,6 +206,54 @@ export const nexthopFields: Fields<Nexthop> = {
 	protocol: (each) => each.protocol,
 };
 
+/** `bridge -json vlan show`: one object a port. */
+export interface VlanJson {
+	readonly ifname: string;
+	readonly vlans: readonly {
+		readonly vlan: number;
+		readonly vlanEnd?: number;
+		readonly flags?: readonly string[];
+	}[];
+}
+
+/** VLANs of bridges and their ports, against `bridge -json vlan show`. */
+export function vlanDisagreements(network: Network, theirs: readonly VlanJson[]): string[] {
+	type Row = readonly [number, number | undefined, boolean, boolean];
+	// The one tells ranges, the other each VLAN.
+	const tell = (name: string, rows: readonly Row[]) => {
+		const words = rows.flatMap(([id, end = id, pvid, untagged]) =>
+			Array.from(
+				{ length: end - id + 1 },
+				(_, at) => `${id + at}${pvid ? " pvid" : ""}${untagged ? " untagged" : ""}`,
+			),
+		);
+		return `${name}: ${words.join(", ")}`;
+	};
+	const own = network.links.flatMap((link) => {
+		const holder = link.details?.kind === "bridge" ? link.details : link.port;
+		if (holder?.kind !== "bridge" || holder.vlans === undefined) return [];
+		const rows = holder.vlans.map(
+			({ id, end, pvid, untagged }): Row => [id, end, pvid === true, untagged === true],
+		);
+		return [tell(link.name, rows)];
+	});
+	const others = theirs.map(({ ifname, vlans }) => {
+		const rows = vlans.map(
+			({ vlan, vlanEnd, flags = [] }): Row => [
+				vlan,
+				vlanEnd,
+				flags.includes("PVID"),
+				flags.includes("Egress Untagged"),
+			],
+		);
+		return tell(ifname, rows);
+	});
+	return [
+		...own.filter((each) => !others.includes(each)).map((each) => `vlan: only here: ${each}`),
+		...others.filter((each) => !own.includes(each)).map((each) => `vlan: only by bridge: ${each}`),
+	];
+}
+
 /** Everything in which the two disagree, in words; empty is what is wanted. */
 export function disagreements(network: Network, ip: IpJson): string[] {
 	const found: string[] = [];

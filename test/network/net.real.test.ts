@@ -71,6 +71,11 @@ describe.skipIf(lacking)(`ekexec net in network namespaces ${lacking}`, () => {
 			});
 		let built = make(scenario.build);
 		if (built.status === 0) built = make(scenario.build6 ?? [], "-6");
+		if (built.status === 0 && scenario.bridge !== undefined) {
+			const args = ["-n", name, "-batch", "-"];
+			const input = scenario.bridge.join("\n");
+			built = spawnSync(find("bridge") ?? "bridge", args, { input, encoding: "utf8" });
+		}
 		if (built.status !== 0) {
 			expect(built.stderr).toMatch(unable);
 			context.skip(`this kernel cannot: ${built.stderr.split("\n", 1)[0]}`);

@@ -8,7 +8,7 @@ import { scenarios } from "./scenarios/list.ts";
 import { type Answers, networkdPath, runScenarios } from "./scenarios/machine.ts";
 
 const lacking =
-	missing("qemu-system-x86_64", "ip", "busybox") ||
+	missing("qemu-system-x86_64", "ip", "bridge", "busybox") ||
 	(existsSync(networkdPath) ? "" : `not on this machine: ${networkdPath}`);
 
 describe.skipIf(lacking)(`networks given back by systemd-networkd ${lacking}`, () => {

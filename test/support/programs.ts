@@ -15,6 +15,7 @@ export const packages = {
 	bzip2: "bzip2",
 	lz4: "lz4",
 	ip: "iproute2",
+	bridge: "iproute2",
 	unshare: "util-linux",
 	nsenter: "util-linux",
 	depmod: "kmod",

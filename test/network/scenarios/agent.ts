@@ -27,7 +27,13 @@ import {
 	renderUnits,
 	snapshot,
 } from "../../../src/network/index.ts";
-import { disagreements, type IpJson, ipCommands } from "../ip-json.ts";
+import {
+	disagreements,
+	type IpJson,
+	ipCommands,
+	type VlanJson,
+	vlanDisagreements,
+} from "../ip-json.ts";
 import { type Scenario, scenarios } from "./list.ts";
 
 /** What the test on the other side of the serial line gets, a line of JSON a scenario. */
@@ -82,25 +88,41 @@ function batch(namespace: string, lines: readonly string[], ...options: string[]
 	});
 }
 
+const bridge =
+	(...args: string[]) =>
+	(lines: readonly string[]): string =>
+		execFileSync("/bin/bridge", args, { input: `${lines.join("\n")}\n`, encoding: "utf8" });
+
 interface IpLink {
 	readonly ifname: string;
 	readonly address: string;
 }
 
-/** Moves a card into a namespace, under a name, in the state in which a kernel finds it. */
-function moveCard(mac: string, namespace: string, name: string): void {
+interface Card {
+	readonly mac: string;
+	/** Name that it gets. */
+	readonly name: string;
+}
+
+/** Moves cards into a namespace, under their names, in the state in which a kernel finds them. */
+function moveCards(namespace: string, wanted: readonly Card[]): void {
 	const links = JSON.parse(ip("-json", "link", "show")) as IpLink[];
-	const link = links.find((each) => each.address === mac);
-	if (link === undefined) throw new Error(`no card ${mac}: ${JSON.stringify(links)}`);
-	ip("link", "set", "dev", link.ifname, "mtu", "1500");
-	ip("link", "set", "dev", link.ifname, "netns", namespace, "name", name);
+	const lines = wanted.flatMap(({ mac, name }) => {
+		const link = links.find((each) => each.address === mac);
+		if (link === undefined) throw new Error(`no card ${mac}: ${JSON.stringify(links)}`);
+		return [
+			`link set dev ${link.ifname} mtu 1500`,
+			`link set dev ${link.ifname} netns ${namespace} name ${name}`,
+		];
+	});
+	execFileSync("/bin/ip", ["-batch", "-"], { input: lines.join("\n") });
 }
 
 async function cardsAreBack(macs: readonly string[]): Promise<void> {
 	for (let turn = 0; turn < 300; turn++) {
 		const links = JSON.parse(ip("-json", "link", "show")) as IpLink[];
 		if (macs.every((mac) => links.some((each) => each.address === mac))) return;
-		await sleep(50);
+		await sleep(100);
 	}
 	throw new Error("the cards did not come back from a namespace");
 }
@@ -112,12 +134,14 @@ async function removeNamespace(name: string, macs: readonly string[]): Promise<v
 		permaddr?: string;
 		master?: string;
 	})[];
-	for (const link of links) {
-		if (link.permaddr === undefined) continue;
-		if (link.master !== undefined) ip("-n", name, "link", "set", "dev", link.ifname, "nomaster");
-		ip("-n", name, "link", "set", "dev", link.ifname, "down");
-		ip("-n", name, "link", "set", "dev", link.ifname, "address", link.permaddr);
-	}
+	const lines = links
+		.filter((link) => link.permaddr !== undefined)
+		.flatMap((link) => [
+			...(link.master === undefined ? [] : [`link set dev ${link.ifname} nomaster`]),
+			`link set dev ${link.ifname} down`,
+			`link set dev ${link.ifname} address ${link.permaddr}`,
+		]);
+	if (lines.length > 0) batch(name, lines);
 	ip("netns", "delete", name);
 	await cardsAreBack(macs);
 }
@@ -184,7 +208,7 @@ function writeUnits(files: readonly { readonly name: string; readonly content: s
 /** A DHCP server on the far end of the first card, and a client on the near one: both systemd-networkd. */
 async function lease(): Promise<() => Promise<void>> {
 	ip("netns", "add", "far");
-	moveCard(farCard, "far", "far0");
+	moveCards("far", [{ mac: farCard, name: "far0" }]);
 	const log: string[] = [];
 	writeUnits([
 		{
@@ -245,9 +269,10 @@ async function until(
 async function build(scenario: Scenario): Promise<() => Promise<void>> {
 	ip("netns", "add", "host");
 	ip("-n", "host", "link", "set", "dev", "lo", "up");
-	for (const { mac, name } of cards) moveCard(mac, "host", name);
+	moveCards("host", cards);
 	batch("host", scenario.build);
 	batch("host", scenario.build6 ?? [], "-6");
+	if (scenario.bridge !== undefined) bridge("-n", "host", "-batch", "-")(scenario.bridge);
 	const cleanUp = scenario.lease ? await lease() : async () => {};
 	await settle("host");
 	return cleanUp;
@@ -283,6 +308,7 @@ async function run(scenario: Scenario): Promise<Outcome> {
 				),
 		]),
 	) as unknown as IpJson;
+	const vlans = JSON.parse(bridge("-n", "host", "-json", "vlan", "show")([]) || "[]") as VlanJson[];
 	const plan = planNetwork(before, { connection: parseSshConnection(scenario.login) });
 	keep(scenario, raw);
 	await cleanUp();
@@ -292,7 +318,7 @@ async function run(scenario: Scenario): Promise<Outcome> {
 	await removeNamespace("rescue", macs);
 	return {
 		name: scenario.name,
-		disagreements: disagreements(before, json),
+		disagreements: [...disagreements(before, json), ...vlanDisagreements(before, vlans)],
 		...(plan.refusal === undefined ? {} : { refusal: plan.refusal.message }),
 		leftOut: plan.leftOut.filter(({ what }) => what === "link").flatMap(({ examples }) => examples),
 		lost: tell(diffNetworks(planned(plan), after)),
@@ -325,11 +351,12 @@ async function apply(
 ): Promise<{ after: Network; complaints: string[] }> {
 	ip("netns", "add", "rescue");
 	ip("-n", "rescue", "link", "set", "dev", "lo", "up");
-	for (const { mac, name } of cards) {
-		const match = plan.matches.find((each) => each.permanentMac === mac);
-		// What udev does with the .link file.
-		moveCard(mac, "rescue", match?.name ?? name);
-	}
+	// Names as udev gives them by the .link files.
+	const named = cards.map(({ mac, name }) => ({
+		mac,
+		name: plan.matches.find((each) => each.permanentMac === mac)?.name ?? name,
+	}));
+	moveCards("rescue", named);
 	const files = renderUnits(plan);
 	writeUnits(files);
 	const log: string[] = [];

@@ -7,6 +7,8 @@ export interface Scenario {
 	readonly build: readonly string[];
 	/** Further lines, for `ip -6 -batch`, where the words alone do not tell the family. */
 	readonly build6?: readonly string[];
+	/** Lines for `bridge -batch`, after those. */
+	readonly bridge?: readonly string[];
 	/** SSH_CONNECTION of the login. */
 	readonly login: string;
 	/** Links that the plan leaves out. */
@@ -156,6 +158,13 @@ export const scenarios: readonly Scenario[] = [
 			"link set dev enp2s0 type bridge_slave cost 50 priority 8 isolated on learning off",
 			"link set dev enp2s0 up",
 			...card("br0", "address add 192.0.2.10/24 dev @", "route add default via 192.0.2.1"),
+		],
+		bridge: [
+			"vlan add dev enp1s0 vid 2-4094",
+			"vlan del dev enp2s0 vid 1",
+			"vlan add dev enp2s0 vid 20 pvid untagged",
+			"vlan add dev enp2s0 vid 21 untagged",
+			"vlan add dev br0 vid 30 self",
 		],
 		login: `${client} 192.0.2.10 22`,
 		peers: "EK: fails; NI: bridge can lose its address",

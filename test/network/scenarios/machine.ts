@@ -113,6 +113,7 @@ async function entries(
 	const programs: readonly (readonly [string, string])[] = [
 		[process.execPath, "bin/node"],
 		[find("ip") ?? "ip", "bin/ip"],
+		[find("bridge") ?? "bridge", "bin/bridge"],
 		[find("busybox") ?? "busybox", "bin/busybox"],
 		[networkdPath, networkdPath.slice(1)],
 	];
