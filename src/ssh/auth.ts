@@ -35,7 +35,7 @@ export class Authentication {
 	) {
 		this.#options = options;
 		this.#identities = identities;
-		this.#prompt = options.batchMode ? { ...prompt, possible: false } : prompt;
+		this.#prompt = prompt;
 		this.#beyondPossible = beyondPossible;
 	}
 

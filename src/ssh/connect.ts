@@ -183,7 +183,7 @@ async function open(
 	const where = `${options.user}@${options.host}:${options.port}`;
 	log(`connecting to ${where}`);
 	const clock = new Clock();
-	const prompt = clock.pausedBy(session.prompt);
+	const prompt = options.batchMode ? noPrompt : clock.pausedBy(session.prompt);
 	const hostKeys =
 		given.expectHostKey === undefined || depth > 0
 			? checkByKnownHosts(options, prompt, warn)

@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { showBytes, utf8 } from "../bytes/index.ts";
 import { aborted, said, sshError, throwIfAborted } from "./error.ts";
 import type { SshOptions } from "./options.ts";
 
@@ -118,7 +119,8 @@ export function dialCommand(command: string, env: NodeJS.ProcessEnv): Line {
 		address: undefined,
 		talk: async () => {
 			await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
-			return talk.trim();
+			const lines = talk.trim().split(/\r?\n/);
+			return lines.map((line) => showBytes(utf8(line))).join(" / ");
 		},
 	};
 }

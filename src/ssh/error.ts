@@ -1,4 +1,4 @@
-import { EkexecError, type ErrorDetails, type ErrorKind } from "../bytes/index.ts";
+import { EkexecError, type ErrorDetails, type ErrorKind, showBytes, utf8 } from "../bytes/index.ts";
 
 /** Closed set of the codes of this room; each has one kind (see `kinds`). */
 export type SshCode =
@@ -68,8 +68,11 @@ export function aborted(where: string, signal?: AbortSignal): EkexecError<SshCod
 	return sshError("SSH_ABORTED", "interrupted", { where, cause: signal?.reason });
 }
 
-/** The first line of an unknown error's text: what libraries throw, for the `found` of ours. */
+/**
+ * The first line of an unknown error's text, for the `found` of ours. It may hold what a server said, so control
+ * characters are shown, not sent to the terminal.
+ */
 export function said(error: unknown): string {
 	const message = error instanceof Error ? error.message : String(error);
-	return message.split("\n", 1)[0] ?? "";
+	return showBytes(utf8(message.split(/\r?\n/, 1)[0] ?? ""));
 }

@@ -97,7 +97,7 @@ export function checkByKnownHosts(
 			);
 		}
 		if (strict === "ask") {
-			if (!prompt.possible || options.batchMode) {
+			if (!prompt.possible) {
 				throw refusal(
 					key,
 					"Log in once with ssh, or allow new hosts with -o StrictHostKeyChecking=accept-new",

@@ -12,7 +12,7 @@ import type {
 } from "./connection.ts";
 import { sshError, throwIfAborted } from "./error.ts";
 import { hostKeyFromTarget, hostKeyOf, loginKey } from "./openssh-keys.ts";
-import { type Heard, lastWords } from "./openssh-talk.ts";
+import type { Heard } from "./openssh-talk.ts";
 import type { SshOptions } from "./options.ts";
 import type { Prompt } from "./prompt.ts";
 import { boundedReader, boundedWriter, exitPromise, talkReader } from "./streams.ts";
@@ -31,6 +31,18 @@ export interface MasterParts {
 	readonly log: (message: string) => void;
 	/** The ssh to run; a name is looked up in PATH. */
 	readonly program: string;
+}
+
+/** A master that has logged in. */
+export interface Started {
+	readonly master: ChildProcess;
+	/** Path of its socket. */
+	readonly control: string;
+	readonly facts: Heard;
+	/** What it has said on standard error since. */
+	readonly last: () => string | undefined;
+	/** Removes its folder. */
+	readonly clean: () => void;
 }
 
 /** How long after its connection broke the master may still seem to run, in milliseconds. */
@@ -52,14 +64,8 @@ export class OpenSshConnection implements Connection {
 	#closing = false;
 	#count = 0;
 
-	private constructor(
-		parts: MasterParts,
-		master: ChildProcess,
-		control: string,
-		by: AuthenticatedBy,
-		heard: Heard,
-		clean: () => void,
-	) {
+	private constructor(parts: MasterParts, started: Started, by: AuthenticatedBy) {
+		const { master, control, last, clean } = started;
 		const { user, host, port } = parts.options;
 		this.#parts = parts;
 		this.#master = master;
@@ -67,11 +73,10 @@ export class OpenSshConnection implements Connection {
 		this.#where = `${user}@${host}:${port}`;
 		this.login = { user, host, port };
 		this.authenticatedBy = by;
-		heard.words.length = 0;
 		this.closed = new Promise((resolve) => {
 			const over = () => {
 				if (this.#over !== undefined) return;
-				const found = lastWords(heard);
+				const found = last();
 				this.#over = {
 					error: this.#closing
 						? undefined
@@ -87,17 +92,12 @@ export class OpenSshConnection implements Connection {
 	}
 
 	/** Learns which keys were in use, from what ssh said and from what the operator's machine knows. */
-	static async make(
-		parts: MasterParts,
-		master: ChildProcess,
-		control: string,
-		heard: Heard,
-		clean: () => void,
-	): Promise<OpenSshConnection> {
-		const shown = heard.hostKey ?? { type: "", fingerprint: "" };
+	static async make(parts: MasterParts, started: Started): Promise<OpenSshConnection> {
+		const { facts } = started;
+		const shown = facts.hostKey ?? { type: "", fingerprint: "" };
 		const known = hostKeyOf(parts, shown.fingerprint);
-		const by = await loginKey(parts, heard);
-		const connection = new OpenSshConnection(parts, master, control, by, heard, clean);
+		const by = await loginKey(parts, facts);
+		const connection = new OpenSshConnection(parts, started, by);
 		// A key vouched for by a certificate stands in no file here, but its fingerprint was verified.
 		connection.#hostKey = known ?? (await hostKeyFromTarget(connection, shown.fingerprint));
 		if (connection.#hostKey === undefined) {

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAskpass } from "./askpass.ts";
 import { aborted, sshError, throwIfAborted } from "./error.ts";
 import { type MasterParts, OpenSshConnection } from "./openssh-connection.ts";
-import { explain, type Heard, hear, lastWords, lineSplitter, silence } from "./openssh-talk.ts";
+import { explain, type Heard, lastWords, listen } from "./openssh-talk.ts";
 
 /** A login waits this long for the operator's answers and for the server, all in all. */
 const loginWithin = 5 * 60_000;
@@ -28,9 +28,15 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 		askpass.close();
 		rmSync(folder, { recursive: true, force: true });
 	};
-	const heard: Heard = silence();
+	const logFile = join(folder, "log");
+	let talk = "";
+	const heard = (): Heard => {
+		const text = readQuietly(logFile);
+		for (const line of text.split(/\r?\n/)) log(`ssh: ${line}`);
+		return listen(text, talk);
+	};
 	const args = [
-		...["-v", "-M", "-S", control, "-T", "-a", "-x", "-e", "none"],
+		...["-v", "-E", logFile, "-M", "-S", control, "-T", "-a", "-x", "-e", "none"],
 		...settings(parts, folder),
 		...parts.flags,
 		"--",
@@ -61,7 +67,7 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 		giveUp = fail;
 		const stop = () => fail(aborted(where, signal));
 		const timer = setTimeout(
-			() => fail(sshError("SSH_DEADLINE", "no login", { where, found: lastWords(heard) })),
+			() => fail(sshError("SSH_DEADLINE", "no login", { where, found: lastWords(heard()) })),
 			loginWithin,
 		);
 		signal?.addEventListener("abort", stop, { once: true });
@@ -75,14 +81,11 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 			),
 		);
 		master.stdin.on("error", () => {});
-		master.stderr.setEncoding("utf8");
-		const lines = lineSplitter((line) => {
-			log(`ssh: ${line}`);
-			hear(heard, line);
+		master.stderr.setEncoding("utf8").on("data", (text: string) => {
+			talk = (talk + text).slice(-maxTalk);
 		});
-		master.stderr.on("data", lines);
 		master.on("close", () => {
-			if (!settled) fail(explain(heard, where));
+			if (!settled) fail(explain(heard(), where));
 		});
 		master.stdin.write(`${nonce}\n`);
 		let output = "";
@@ -91,18 +94,36 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 			// A login shell may greet before cat repeats the nonce.
 			output = (output + text).slice(-64 * 1024);
 			if (!output.includes(nonce)) return;
-			if (heard.hostKey === undefined) {
+			const facts = heard();
+			if (facts.hostKey === undefined) {
 				fail(sshError("SSH_HANDSHAKE", "ssh did not say which host key it saw", { where }));
 				return;
 			}
 			settle();
-			OpenSshConnection.make(parts, master, control, heard, clean).then(resolve, (error: Error) => {
-				master.kill();
-				clean();
-				reject(error);
-			});
+			talk = "";
+			const before = readQuietly(logFile).length;
+			const last = () => lastWords(listen(readQuietly(logFile).slice(before), talk));
+			OpenSshConnection.make(parts, { master, control, facts, last, clean }).then(
+				resolve,
+				(error: Error) => {
+					master.kill();
+					clean();
+					reject(error);
+				},
+			);
 		});
 	});
+}
+
+/** Standard error of ssh that is kept for errors. */
+const maxTalk = 16 * 1024;
+
+function readQuietly(path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return "";
+	}
 }
 
 /** A control socket's path has room for about 100 bytes, and its tokens and quotes mean something to ssh. */

@@ -1,3 +1,4 @@
+import { showBytes, utf8 } from "../bytes/index.ts";
 import { sshError } from "./error.ts";
 
 /** Lines of ssh -v that tell what happened; they have been the same since OpenSSH 7. */
@@ -8,47 +9,49 @@ const methodLine =
 
 const partLine = /^(?:debug1: )?Authenticated using "publickey" with partial success/;
 
-/** What the -v lines of one login said. The last word counts: those of jump hosts come before the target's. */
+/** What ssh told of one login. */
 export interface Heard {
-	hostKey: { type: string; fingerprint: string } | undefined;
-	accepted: { source: string; fingerprint: string } | undefined;
-	method: string | undefined;
+	readonly hostKey: { readonly type: string; readonly fingerprint: string } | undefined;
+	readonly accepted: { readonly source: string; readonly fingerprint: string } | undefined;
+	readonly method: string | undefined;
 	/** Whether the server took the key and wanted more. */
-	partly: boolean;
-	/** The other lines, for errors. */
-	readonly words: string[];
+	readonly partly: boolean;
+	/** The other lines, for errors: at most twenty. */
+	readonly words: readonly string[];
 }
 
-/** Before the first word. */
-export function silence(): Heard {
-	return {
-		hostKey: undefined,
-		accepted: undefined,
-		method: undefined,
-		partly: false,
-		words: [],
-	};
-}
+const maxWords = 20;
 
-export function hear(heard: Heard, line: string): void {
-	const hostKey = hostKeyLine.exec(line);
-	const accepted = acceptedLine.exec(line);
-	const method = methodLine.exec(line);
-	if (hostKey) {
-		heard.hostKey = {
-			type: (hostKey[1] ?? "").replace(/-cert-v01@openssh\.com$/, ""),
-			fingerprint: hostKey[2] ?? "",
-		};
-		heard.accepted = undefined;
-		heard.partly = false;
-	} else if (accepted)
-		heard.accepted = { source: accepted[1] ?? "", fingerprint: accepted[2] ?? "" };
-	else if (method) heard.method = method[1] ?? method[2];
-	else if (partLine.test(line)) heard.partly = true;
-	else if (!line.startsWith("debug") && !line.startsWith("OpenSSH_") && line.trim() !== "") {
-		heard.words.push(line.trim());
-		if (heard.words.length > 20) heard.words.shift();
+/**
+ * Reads ssh's own log (-v -E), and what came on its standard error. Facts are taken from the log alone: what a
+ * server, a jump host or a command says appears on standard error, and could look like anything.
+ */
+export function listen(log: string, talk: string): Heard {
+	let hostKey: Heard["hostKey"];
+	let accepted: Heard["accepted"];
+	let method: string | undefined;
+	let partly = false;
+	const words: string[] = [];
+	for (const line of log.split(/\r?\n/)) {
+		const shown = hostKeyLine.exec(line);
+		const key = acceptedLine.exec(line);
+		const by = methodLine.exec(line);
+		if (shown) {
+			const type = (shown[1] ?? "").replace(/-cert-v01@openssh\.com$/, "");
+			hostKey = { type, fingerprint: shown[2] ?? "" };
+		} else if (key) accepted = { source: key[1] ?? "", fingerprint: key[2] ?? "" };
+		else if (by) method = by[1] ?? by[2];
+		else if (partLine.test(line)) partly = true;
+		else if (!/^(?:debug\d:|OpenSSH_|\s*$)/.test(line)) words.push(line);
 	}
+	words.push(...talk.split(/\r?\n/).filter((line) => line.trim() !== ""));
+	return {
+		hostKey,
+		accepted,
+		method,
+		partly,
+		words: words.slice(-maxWords).map((line) => showBytes(utf8(line.trim()))),
+	};
 }
 
 export function lastWords(heard: Heard): string | undefined {
@@ -92,13 +95,4 @@ export function explain(heard: Heard, where: string): Error {
 		return sshError("SSH_HANDSHAKE", "key exchange failed", { where, found });
 	}
 	return sshError("SSH_UNREACHABLE", "no connection to the SSH port", { where, found });
-}
-
-export function lineSplitter(give: (line: string) => void): (text: string) => void {
-	let rest = "";
-	return (text) => {
-		const parts = (rest + text).split(/\r?\n/);
-		rest = (parts.pop() ?? "").slice(-64 * 1024);
-		for (const line of parts) give(line);
-	};
 }

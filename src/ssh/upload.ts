@@ -200,7 +200,9 @@ async function sizeOf(
 		return attributes?.size;
 	}
 	const counted = await run(ground.executor, ["wc", "-c", path], { signal, limit: 4096 });
-	const size = /^\s*(\d{1,15})\s/.exec(counted.text)?.[1];
+	// A login shell may say something of its own before.
+	const line = counted.text.split("\n").find((each) => each.endsWith(` ${path}`));
+	const size = /^\s*(\d{1,15}) /.exec(line ?? "")?.[1];
 	return counted.code === 0 && size !== undefined ? Number(size) : undefined;
 }
 

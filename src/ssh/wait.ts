@@ -32,6 +32,15 @@ const passing: ReadonlySet<string> = new Set<SshCode>([
 /** A system that is going down refuses logins for a moment (pam_nologin). */
 const maxRefusals = 3;
 
+async function accepted(connection: Connection, accept: WaitOptions["accept"]): Promise<boolean> {
+	try {
+		return accept === undefined || (await accept(connection));
+	} catch (error) {
+		await connection.close();
+		throw error;
+	}
+}
+
 /** Tries until a login succeeds, with the same host key as before, or the deadline has passed. */
 export async function waitForSsh(target: string, options: WaitOptions): Promise<Connection> {
 	const { deadline, interval = 2000, accept, attempt } = options;
@@ -44,7 +53,7 @@ export async function waitForSsh(target: string, options: WaitOptions): Promise<
 		let error: Error | undefined;
 		try {
 			const connection = await connect(target, { ...options, signal });
-			if (accept === undefined || (await accept(connection))) return connection;
+			if (await accepted(connection, accept)) return connection;
 			await connection.close();
 		} catch (caught) {
 			error = caught instanceof Error ? caught : new Error(String(caught));

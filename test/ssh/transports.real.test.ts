@@ -310,6 +310,9 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 		})();
 		between.cut();
 		expect(await codeOf(channel.exit)).toBe("SSH_LOST");
+		expect(await codeOf(channel.stdin.destroyed ? channel.exit : Promise.resolve())).toBe(
+			"SSH_LOST",
+		);
 		expect(await codeOf(reading)).toBe("SSH_LOST");
 		expect(await doomed.closed).toMatchObject({ code: "SSH_LOST" });
 		expect(await codeOf(doomed.exec(["true"]))).toBe("SSH_LOST");
