@@ -9,8 +9,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { corpusOf, type FuzzTarget, findTargets, inputOf } from "./frame/target.ts";
 
-/** An input that takes longer is a hang. */
-const hangMs = 10_000;
+/** An input that takes longer is a hang. (A busy machine is no finding: parsers here take milliseconds.) */
+const hangMs = 20_000;
+/** Loading the modules takes at most this long. */
+const startMs = 120_000;
+/** What stands in the place of an input's number until the first begins. */
+const notYet = Buffer.alloc(8, 0xff);
 /** More findings than this from one target: it is broken, not fuzzed. */
 const maxFindings = 10;
 const findings = fileURLToPath(new URL("../../.cache/fuzz/", import.meta.url));
@@ -59,10 +63,15 @@ async function attack(target: FuzzTarget): Promise<number> {
 	let count = 0;
 	let peak = 0;
 	while (Date.now() < until && count < maxFindings) {
-		writeFileSync(place, Buffer.alloc(8));
+		writeFileSync(place, notYet);
 		const outcome = await watch(target, first, place, until);
 		peak = Math.max(peak, outcome.peak);
-		const at = Number(readFileSync(place).readBigUInt64LE(0));
+		const current = readFileSync(place);
+		if (current.equals(notYet)) {
+			if (outcome.reason === undefined) break;
+			throw new Error(`${target.name} did not start: ${outcome.reason}`);
+		}
+		const at = Number(current.readBigUInt64LE(0));
 		if (outcome.reason !== undefined) {
 			count += 1;
 			save(target, at, outcome.reason);
@@ -111,11 +120,13 @@ function watch(
 	};
 	const timer = setInterval(() => {
 		const now = Date.now();
-		const current = readFileSync(place).toString("hex");
+		const bytes = readFileSync(place);
+		const current = bytes.toString("hex");
+		const allowed = bytes.equals(notYet) ? startMs : hangMs;
 		if (current !== last) {
 			last = current;
 			since = now;
-		} else if (now - since > hangMs) stop(`no answer within ${hangMs} ms`);
+		} else if (now - since > allowed) stop(`no answer within ${allowed} ms`);
 		const memory = residentMiB(process_);
 		peak = Math.max(peak, memory);
 		if (memory > limit) stop(`${memory} MiB of memory, allowed are ${limit}`);
