@@ -1,5 +1,4 @@
 import { type Command, command } from "./command.ts";
-import { openInput, writeAll } from "./initrd-io.ts";
 
 export const initrdCat: Command = command({
 	usage: "initrd cat <file> <path>",
@@ -18,6 +17,7 @@ export const initrdCat: Command = command({
 	],
 	async run(args, io) {
 		const { readContent } = await import("../initrd/index.ts");
+		const { openInput, writeAll } = await import("./initrd-io.ts");
 		const input = await openInput(args.file, io, "reading", true);
 		try {
 			const options = { where: input.where, signal: io.signal };

@@ -1,5 +1,4 @@
 import { type Command, command, type Io } from "./command.ts";
-import { openInput } from "./initrd-io.ts";
 
 export const initrdDiff: Command = command({
 	usage: "initrd diff <a> <b>",
@@ -29,6 +28,7 @@ export const initrdDiff: Command = command({
 
 async function manifest(file: string, io: Io) {
 	const { manifestOf, readRoot } = await import("../initrd/index.ts");
+	const { openInput } = await import("./initrd-io.ts");
 	const input = await openInput(file, io, "reading");
 	try {
 		const options = { where: input.where, digests: true, signal: io.signal };

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { type Command, command } from "./command.ts";
-import { openInput } from "./initrd-io.ts";
 
 export const initrdExtract: Command = command({
 	usage: "initrd extract <file> [pattern..]",
@@ -42,6 +41,7 @@ export const initrdExtract: Command = command({
 	async run(args, io) {
 		const { EkexecError, showBytes } = await import("../bytes/index.ts");
 		const { extractInitrd } = await import("../initrd/index.ts");
+		const { openInput } = await import("./initrd-io.ts");
 		const input = await openInput(args.file, io, "extracting");
 		try {
 			const { extracted, skipped } = await extractInitrd(

@@ -2,7 +2,6 @@ import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
 import { type Command, command, type Io } from "./command.ts";
-import { openInput } from "./initrd-io.ts";
 
 export const initrdVerify: Command = command({
 	usage: "initrd verify <file>",
@@ -31,6 +30,7 @@ export const initrdVerify: Command = command({
 	],
 	async run(args, io) {
 		const { asManifest, verifyInitrd } = await import("../initrd/index.ts");
+		const { openInput } = await import("./initrd-io.ts");
 		const { showChange, showProblem } = await import("./initrd-output.ts");
 		if (args.sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(args.sha256)) {
 			throw new EkexecError("usage", "INITRD_OPTION", "cannot be used", {

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { EkexecError } from "../bytes/error.ts";
 import type { Io } from "./command.ts";
+import { quick } from "./quick.ts";
 
 // Node 22.8 and later keep compiled code: in a folder of the user's own, as others could put theirs into /tmp.
 const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
@@ -39,8 +40,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-	const { program } = await import("./program.ts");
-	process.exitCode = await program(process.argv.slice(2), io);
+	const argv = process.argv.slice(2);
+	const quickly = await quick(argv, io);
+	if (quickly !== undefined) process.exitCode = quickly;
+	else {
+		const { program } = await import("./program.ts");
+		process.exitCode = await program(argv, io);
+	}
 } catch (error) {
 	process.exitCode = report(error);
 }
