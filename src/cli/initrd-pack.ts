@@ -14,6 +14,7 @@ export const initrdPack: Command = command({
 	},
 	options: {
 		output: {
+			nargs: 1,
 			alias: "o",
 			type: "string",
 			demandOption: true,

@@ -13,6 +13,7 @@ export const initrdVerify: Command = command({
 		manifest: { type: "string", describe: "What must be in it: a JSON file from --write-manifest" },
 		sha256: { type: "string", describe: "What the SHA-256 of the whole file must be" },
 		"write-manifest": {
+			nargs: 1,
 			type: "string",
 			describe: "Write what is in it to this JSON file, - for standard output",
 		},

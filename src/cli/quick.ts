@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
+import { EkexecError } from "../bytes/error.ts";
 import type { Command, Io } from "./command.ts";
 
 /**
  * Commands that work on files and are over in the time that loading yargs takes. Their plain command lines are read by
- * node:util; help, errors and everything unusual is left to yargs, which reads them the same way (a test holds both
- * against each other).
+ * node:util, which takes a lone `-` for the file name that it is, while yargs loses it; help and errors are left to
+ * yargs, which reads all else the same way (a test holds both against each other).
  */
 const quickCommands: Readonly<Record<string, () => Promise<Command>>> = {
 	pack: async () => (await import("./initrd-pack.ts")).initrdPack,
@@ -39,8 +40,8 @@ export function parseQuick(
 	const definitions = Object.entries(command.options);
 	if (definitions.some(([, option]) => Object.keys(option).some((key) => !understood.has(key))))
 		return undefined;
-	// Groups of short options, values glued to them, and the end of options.
-	if (words.some((word) => /^-[^-]./.test(word) || word === "--")) return undefined;
+	// `-o=FILE` is FILE for yargs, `=FILE` for node:util.
+	if (words.some((word) => /^-[^-].*=/.test(word))) return undefined;
 	let parsed: ReturnType<typeof parse>;
 	try {
 		parsed = parse(command, words);
@@ -50,7 +51,9 @@ export function parseQuick(
 	const given = parsed.tokens.filter((token) => token.kind === "option").map((token) => token.name);
 	const args: Record<string, unknown> = {};
 	for (const [name, option] of definitions) {
-		if (given.filter((each) => each === name).length > 1 && option.array !== true) return undefined;
+		if (given.filter((each) => each === name).length > 1 && option.array !== true) {
+			throw new EkexecError("usage", "CLI_USAGE", "option given twice", { field: `--${name}` });
+		}
 		const value = (parsed.values as Record<string, unknown>)[name] ?? option.default;
 		if (value === undefined && option.demandOption !== undefined) return undefined;
 		if (value !== undefined && option.choices?.includes(value as string) === false)
