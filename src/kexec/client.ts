@@ -1,4 +1,5 @@
 // The operator's end of the conversation with the helper.
+import { setTimeout as sleep } from "node:timers/promises";
 import { EkexecError } from "../bytes/index.ts";
 import { Connection, type StepOptions, unexpected } from "./connection.ts";
 import {
@@ -13,7 +14,7 @@ import {
 	type LoadMethod,
 	type Source,
 } from "./contract.ts";
-import { explain } from "./explain.ts";
+import { complaintOf, explain } from "./explain.ts";
 import { encodeGo, type GoOptions } from "./go.ts";
 import { encodeLoadFile, encodeSegments, type LoadFile, type LoadSegments } from "./load.ts";
 import { probeSources } from "./probe.ts";
@@ -33,6 +34,11 @@ const defaults = {
 	load: 180_000,
 	step: 30_000,
 } as const;
+
+const ebusy = 16;
+/** How often a load is tried while another one is going on, and milliseconds between. */
+const busyAttempts = 5;
+const busyPause = 500;
 
 /**
  * One conversation with a helper. Steps run one after another. Any error ends the conversation:
@@ -210,12 +216,21 @@ export class HelperClient {
 		this.#stream.destroy();
 	}
 
+	/** Another load that is going on (EBUSY) is waited out: it takes a moment, and nobody is at fault. */
 	async #load(request: Uint8Array, options: StepOptions): Promise<Loaded> {
-		return await this.#ask(request, "load", options, defaults.load, (event) =>
-			event.event === "loaded"
-				? { method: event.method, kexecLoaded: event.kexec_loaded }
-				: undefined,
-		);
+		for (let attempt = 1; ; attempt++) {
+			try {
+				return await this.#ask(request, "load", options, defaults.load, (event) =>
+					event.event === "loaded"
+						? { method: event.method, kexecLoaded: event.kexec_loaded }
+						: undefined,
+				);
+			} catch (error) {
+				const busy = complaintOf(error)?.errno === ebusy;
+				if (!busy || attempt === busyAttempts) throw error;
+				await sleep(busyPause, undefined, options.signal ? { signal: options.signal } : {});
+			}
+		}
 	}
 
 	async #ask<T>(

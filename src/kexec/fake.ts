@@ -34,9 +34,9 @@ export interface FakeTarget {
 	answer?(source: Source): FakeAnswer;
 	/** Content of a splice, or an errno; ENOENT unless told. */
 	splice?(path: string): Uint8Array | number;
-	/** errno of the two calls; 0 (worked) unless told. */
-	readonly fileLoad?: number;
-	readonly load?: number;
+	/** errno of the two calls, or what gives one each time; 0 (worked) unless told. */
+	readonly fileLoad?: number | (() => number);
+	readonly load?: number | (() => number);
 }
 
 const states: readonly State[] = ["whole", "cut", "timed-out", "refused", "unstable"];
@@ -256,7 +256,8 @@ export class FakeHelper {
 		if (part.received === part.size) this.#event("part", { part: number, size: part.size });
 	}
 
-	#load(method: "kexec_file_load" | "kexec_load", errno: number): void {
+	#load(method: "kexec_file_load" | "kexec_load", answer: number | (() => number)): void {
+		const errno = typeof answer === "number" ? answer : answer();
 		if (errno !== 0) this.#error("LOAD", method, errno);
 		else {
 			this.loaded = method;

@@ -164,6 +164,16 @@ describe("a whole rescue against the fake", () => {
 		expect(fake.outcome).toBe("aborted");
 	});
 
+	test("another load that is going on is waited out", async () => {
+		const answers = [16, 16, 0];
+		const fake = new FakeHelper({ fileLoad: () => answers.shift() ?? 0 });
+		const client = await HelperClient.open(fake.stream);
+		await client.stage([literalFile(0, "k")]);
+		await client.loadFile({ commandLine: "", initrd: false });
+		expect(answers).toEqual([]);
+		client.close();
+	});
+
 	test("a splice that fails leaves the conversation in step", async () => {
 		const fake = new FakeHelper();
 		const client = await HelperClient.open(fake.stream);
