@@ -22,6 +22,8 @@ const known = [
 	"/proc/self/exe",
 	"/proc/self/fd/",
 	"/proc/self/oom_score_adj",
+	"/usr/sbin",
+	"/usr/bin",
 	"/dev/kmsg",
 	"/dev/null",
 	"/sys/kernel/kexec_loaded",

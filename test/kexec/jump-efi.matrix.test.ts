@@ -1,6 +1,6 @@
 // UEFI by kexec_load: the next kernel must find ACPI, and the firmware's services where the old one had put them.
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { text } from "../../src/bytes/index.ts";
 import type { CpioEntry } from "../../src/cpio/index.ts";
@@ -24,10 +24,8 @@ import {
 	userland,
 } from "./support/machine.ts";
 
-const firmware = "/usr/share/OVMF/OVMF_CODE.fd";
-const lacking =
-	missing("qemu-system-x86_64", "clang", "ld.lld") ||
-	(existsSync(firmware) ? "" : "not on this machine: OVMF (package ovmf)");
+const firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const lacking = missing("qemu-system-x86_64", "clang", "ld.lld", firmware);
 const patience = 400_000;
 
 describe.skipIf(lacking !== "")(`a jump under UEFI ${lacking}`, () => {

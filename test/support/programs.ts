@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Programs that tests compare with or run, and the Debian package that holds each. */
+/** Programs (or files, by their paths) that tests compare with or run, and the Debian package that holds each. */
 export const packages = {
 	cpio: "cpio",
 	mkinitramfs: "initramfs-tools-core",
@@ -35,6 +35,7 @@ export const packages = {
 	"qemu-system-aarch64": "qemu-system-arm",
 	"qemu-aarch64": "qemu-user",
 	"qemu-img": "qemu-utils",
+	"/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
 	clang: "clang",
 	"ld.lld": "lld",
 	file: "file",
@@ -57,10 +58,11 @@ export type Program = keyof typeof packages;
 /** Path of a program, or undefined where the machine lacks it. The administrator's folders count, too. */
 export function find(program: Program): string | undefined {
 	const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-	for (const folder of folders) {
+	const file = program.startsWith("/");
+	for (const folder of file ? ["/"] : folders) {
 		const path = join(folder, program);
 		try {
-			accessSync(path, constants.X_OK);
+			accessSync(path, file ? constants.R_OK : constants.X_OK);
 			return path;
 		} catch {
 			// Next folder.
