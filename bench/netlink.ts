@@ -54,11 +54,12 @@ import { collect } from ${dist("netlink/index.js")};
 const { snapshot } = await collect({ only: ["routes"], timeout: 120000 });
 if (snapshot.routes.length < ${count}) process.exit(1);`;
 
-/** Most memory that a process had, in MiB, as the kernel counts it (VmHWM). */
-async function peak(argv: readonly string[]): Promise<number> {
+/** What a process took: memory at its highest (VmHWM) in MiB, and time of all its threads on processors in seconds. */
+async function cost(argv: readonly string[]): Promise<{ memory: number; processor: number }> {
 	const [program = "", ...words] = argv;
 	const child = spawn(program, words, { stdio: "ignore" });
-	let most = 0;
+	let memory = 0;
+	let ticks = 0;
 	let ended = false;
 	child.on("close", () => {
 		ended = true;
@@ -66,13 +67,17 @@ async function peak(argv: readonly string[]): Promise<number> {
 	while (!ended) {
 		try {
 			const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-			most = Math.max(most, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+			memory = Math.max(memory, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+			// utime and stime of proc_pid_stat(5), in hundredths; the name before them may hold blanks.
+			const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8");
+			const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+			ticks = Math.max(ticks, Number(fields[11]) + Number(fields[12]));
 		} catch {
 			// It ended between two looks.
 		}
 		await setTimeout(3);
 	}
-	return most;
+	return { memory, processor: ticks / 100 };
 }
 
 /** A network namespace that lasts as long as a process that sleeps in it. */
@@ -133,14 +138,15 @@ export const benchmarks: readonly Benchmark[] = [
 					{ name: "ekexec, dump to the network model", argv: script(model, dumps) },
 					{ name: "ekexec, kernel to objects, all held", argv: inside(script(asked)) },
 				];
-				const memory: string[] = [];
+				const costs: string[] = [];
 				for (const { name, argv = [] } of contestants) {
-					memory.push(`${name} ${(await peak(argv)).toFixed(0)} MiB`);
+					const { memory, processor } = await cost(argv);
+					costs.push(`${name} ${memory.toFixed(0)} MiB, ${processor.toFixed(2)} s`);
 				}
-				const bare = (await peak(script("setTimeout(() => {}, 200)"))).toFixed(0);
+				const bare = (await cost(script("setTimeout(() => {}, 200)"))).memory.toFixed(0);
 				await frame.compare(`${count} IPv4 routes, whole processes`, contestants, {
 					bytes: statSync(routes).size,
-					note: `Peak memory: ${memory.join("; ")}; a Node that does nothing ${bare} MiB.`,
+					note: `Peak memory and processor time: ${costs.join("; ")}. A Node that does nothing takes ${bare} MiB.`,
 				});
 			} finally {
 				namespace.process.kill();
