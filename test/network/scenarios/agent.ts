@@ -218,7 +218,7 @@ Name=far0
 [Network]
 Address=10.77.0.1/24
 DHCPServer=yes
-LinkLocalAddressing=no
+IPv6SendRA=yes
 [DHCPServer]
 PoolOffset=50
 PoolSize=1
@@ -226,6 +226,10 @@ DNS=10.77.0.53
 EmitDNS=yes
 EmitRouter=yes
 Timezone=UTC
+[IPv6SendRA]
+EmitDNS=no
+[IPv6Prefix]
+Prefix=2001:db8:77::/64
 `,
 		},
 	]);
@@ -239,12 +243,18 @@ Timezone=UTC
 	writeUnits([
 		{
 			name: "10-near.network",
-			content: "[Match]\nName=enp1s0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nClientIdentifier=mac\n",
+			content:
+				"[Match]\nName=enp1s0\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=yes\n[DHCPv4]\nClientIdentifier=mac\n",
 		},
 	]);
 	const near = networkd("host", log);
 	await until("a lease", () => ip("-n", "host", "address", "show").includes("10.77.0.50"), log);
 	await until("its route", () => ip("-n", "host", "route", "show").includes("default"), log);
+	await until(
+		"an address of the router's prefix",
+		() => ip("-n", "host", "address", "show").includes("2001:db8:77:"),
+		log,
+	);
 	// Killed, not stopped: the lease stays, as on a host where the client runs.
 	near.kill("SIGKILL");
 	return async () => {
@@ -311,11 +321,12 @@ async function run(scenario: Scenario): Promise<Outcome> {
 	const vlans = JSON.parse(bridge("-n", "host", "-json", "vlan", "show")([]) || "[]") as VlanJson[];
 	const plan = planNetwork(before, { connection: parseSshConnection(scenario.login) });
 	keep(scenario, raw);
-	await cleanUp();
 	await removeNamespace("host", macs);
 
 	const { after, complaints } = await apply(plan, scenario);
 	await removeNamespace("rescue", macs);
+	// Server and router were there all the time: what they offer must not have been taken again.
+	await cleanUp();
 	return {
 		name: scenario.name,
 		disagreements: [...disagreements(before, json), ...vlanDisagreements(before, vlans)],

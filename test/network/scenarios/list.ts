@@ -13,7 +13,7 @@ export interface Scenario {
 	readonly login: string;
 	/** Links that the plan leaves out. */
 	readonly leftOut?: readonly string[];
-	/** The address comes from a real DHCP server on the other end of enp1s0. */
+	/** Addresses come from a real DHCP server and a real router on the other end of enp1s0, which stay there. */
 	readonly lease?: true;
 	/** What emergency-kexec (EK) and nixos-images / nixos-anywhere (NI) do with it. */
 	readonly peers: string;
@@ -40,11 +40,27 @@ export const scenarios: readonly Scenario[] = [
 		peers: "EK, NI: carried, by interface name or current MAC; neighbour lost",
 	},
 	{
-		name: "DHCP lease",
+		name: "DHCP lease and router advertisement",
 		build: [],
 		lease: true,
 		login: "10.77.0.1 50000 10.77.0.50 22",
 		peers: "EK: copied beside a running DHCP client; NI: DHCP again, old address only a hint",
+	},
+	{
+		name: "as NetworkManager sets it",
+		build: [
+			"link set dev enp1s0 addrgenmode none",
+			...card(
+				"enp1s0",
+				"address add 192.0.2.10/24 broadcast 192.0.2.255 dev @ noprefixroute",
+				"route add 192.0.2.0/24 dev @ proto kernel scope link src 192.0.2.10 metric 100",
+				"route add default via 192.0.2.1 dev @ proto dhcp src 192.0.2.10 metric 100",
+				"address add fe80::1234:5678:9abc:def0/64 dev @ noprefixroute",
+				"route add fe80::/64 dev @ proto kernel metric 1024",
+			),
+		],
+		login: `${client} 192.0.2.10 22`,
+		peers: "EK: carried, metrics and link-local address lost; NI: DHCP again",
 	},
 	{
 		name: "Hetzner-like /32 with onlink gateway and /64 with fe80::1",
@@ -234,6 +250,7 @@ export const scenarios: readonly Scenario[] = [
 			"address add 2001:db8:1::10/64 dev @ nodad",
 			"address add 2001:db8:1::11/64 dev @ preferred_lft 0",
 			"address add 2001:db8:3::1/64 dev @ noprefixroute",
+			"address add fe80::53/64 dev @",
 			"route add default via fe80::1 dev @ metric 512",
 			"route add 2001:db8:5::/48 from 2001:db8:1::/64 via fe80::5 dev @",
 		),
