@@ -37,7 +37,7 @@ const types = new Set([
 /** Up to here a daemon's routes are a handful of neighbours; beyond, a table that only the daemon can keep. */
 const maxDaemonRoutes = 256;
 
-/** Link, destination or way of a route that the kernel holds while it looks at states only. */
+/** Routes, rules, nexthop objects and neighbours that are carried, over links and addresses already decided. */
 export function planRouting(network: Network, context: Context): Routing {
 	const nexthops = planNexthops(network, context);
 	const routes = planRoutes(network, nexthops, context);

@@ -1,6 +1,6 @@
 import { familyOf } from "../ip.ts";
 import type { LinkMatch } from "../match.ts";
-import type { Link, Network, PortVlan } from "../model.ts";
+import type { Address, Link, Network } from "../model.ts";
 import type { Plan } from "../plan.ts";
 import { isHardware } from "../select.ts";
 import { type Section, unitFile, type Value } from "./ini.ts";
@@ -15,6 +15,9 @@ import {
 	ruleSection,
 	vlanSections,
 } from "./network.ts";
+
+type Line = readonly [string, Value];
+type Lines = readonly Line[];
 
 /** A unit file, for /etc/systemd/network or /run/systemd/network. */
 export interface UnitFile {
@@ -62,7 +65,7 @@ function fileStem(link: Link): string {
 	return `${isHardware(link) ? "01" : "00"}-ekexec-${link.name}`;
 }
 
-function matchLines(match: LinkMatch): readonly (readonly [string, Value])[] {
+function matchLines(match: LinkMatch): Lines {
 	return [
 		["PermanentMACAddress", match.permanentMac],
 		["Path", match.path],
@@ -90,89 +93,92 @@ function networkFile(
 	const configured = explicit.length + routing.length + neighbours.length > 0;
 	if (link.type === "loopback" && !configured) return undefined;
 
-	const byName = match === undefined || match.originalName !== undefined ? link.name : undefined;
-	const uppers = network.links.filter((each) => each.parent === link.name);
-	const stacked = (kind: string) =>
-		uppers
-			.filter((each) => each.kind === kind)
-			.map((each): readonly [string, Value] => [kind.toUpperCase(), each.name]);
 	const master = network.links.find((each) => each.name === link.master);
-	const port = link.port;
-	const loopback = link.type === "loopback";
-	const bonded = master?.kind === "bond";
-	const onWay =
-		plan.wayBackLinks.includes(link.name) &&
-		(explicit.length > 0 || plan.wayBack?.address === undefined);
-	const server = plan.wayBack?.connection.server;
-	const resolving = link.name === resolvingLink(plan);
-
+	const byName = match === undefined || match.originalName !== undefined ? link.name : undefined;
 	return unitFile([
 		{
 			name: "Match",
 			lines: [...(match === undefined ? [] : matchLines(match)), ["Name", byName]],
 		},
-		{
-			name: "Link",
-			lines: [
-				...linkLines(
-					link,
-					network.links.find((each) => each.name === link.parent),
-					// Members of a bond take its address; virtual links have theirs from the .netdev.
-					bonded ||
-						link.kind !== undefined ||
-						loopback ||
-						link.permanentMac === undefined ||
-						link.permanentMac === link.mac,
-				),
-				// A dead card must not hold up the boot; only the login's own address is worth waiting for.
-				["RequiredForOnline", loopback ? undefined : onWay],
-				[
-					"RequiredFamilyForOnline",
-					onWay && server !== undefined ? (familyOf(server) === 4 ? "ipv4" : "ipv6") : undefined,
-				],
-			],
-		},
-		{
-			name: "Network",
-			lines: [
-				["DHCP", loopback ? undefined : false],
-				["IPv6AcceptRA", loopback ? undefined : false],
-				[
-					"LinkLocalAddressing",
-					loopback
-						? undefined
-						: addresses.some((each) => each.origin === "link-local")
-							? "ipv6"
-							: false,
-				],
-				["LLDP", loopback ? undefined : false],
-				["ConfigureWithoutCarrier", loopback || bonded ? undefined : true],
-				["Bond", bonded ? master.name : undefined],
-				["PrimarySlave", bonded && isPrimary(link, master) ? true : undefined],
-				["Bridge", master?.kind === "bridge" ? master.name : undefined],
-				["VRF", master?.kind === "vrf" ? master.name : undefined],
-				...stacked("vlan"),
-				...stacked("macvlan"),
-				...stacked("ipvlan"),
-				...(resolving
-					? network.resolver.servers.map((each): readonly [string, Value] => ["DNS", each])
-					: []),
-				[
-					"Domains",
-					resolving && network.resolver.search.length > 0
-						? network.resolver.search.join(" ")
-						: undefined,
-				],
-			],
-		},
+		{ name: "Link", lines: linkSection(plan, link, master, explicit.length > 0) },
+		{ name: "Network", lines: networkSection(plan, link, master, addresses) },
 		...explicit.map(addressSection),
 		...neighbours.map(neighbourSection),
 		...routing,
-		...(port?.kind === "bridge" && master?.kind === "bridge"
-			? portSections(filtering(master) ? port : { ...port, vlans: [] })
-			: []),
-		...(link.details?.kind === "bridge" ? vlanSections(ownVlans(link)) : []),
+		...bridgeSections(link, master),
 	]);
+}
+
+function linkSection(
+	plan: Plan,
+	link: Link,
+	master: Link | undefined,
+	hasAddresses: boolean,
+): Lines {
+	const { wayBack, wayBackLinks, network } = plan;
+	const parent = network.links.find((each) => each.name === link.parent);
+	const loopback = link.type === "loopback";
+	// Members of a bond take its address; virtual links have theirs from the .netdev.
+	const macIsItsOwn =
+		master?.kind === "bond" ||
+		!isHardware(link) ||
+		link.permanentMac === undefined ||
+		link.permanentMac === link.mac;
+	// A dead card must not hold up the boot; only the login's own address is worth waiting for.
+	const onWay =
+		wayBackLinks.includes(link.name) && (hasAddresses || wayBack?.address === undefined);
+	const family = wayBack === undefined ? 4 : familyOf(wayBack.connection.server);
+	return [
+		...linkLines(link, parent, macIsItsOwn),
+		["RequiredForOnline", loopback ? undefined : onWay],
+		["RequiredFamilyForOnline", onWay && !loopback ? `ipv${family}` : undefined],
+	];
+}
+
+function networkSection(
+	plan: Plan,
+	link: Link,
+	master: Link | undefined,
+	addresses: readonly Address[],
+): Lines {
+	if (link.type === "loopback") return [];
+	const { links, resolver } = plan.network;
+	const stacked = (kind: string): Lines =>
+		links
+			.filter((each) => each.parent === link.name && each.kind === kind)
+			.map((each) => [kind.toUpperCase(), each.name]);
+	const under = (kind: string) => (master?.kind === kind ? master.name : undefined);
+	const bonded = master?.kind === "bond";
+	const resolving = link.name === resolvingLink(plan);
+	const { servers, search } = resolving ? resolver : { servers: [], search: [] };
+	return [
+		["DHCP", false],
+		["IPv6AcceptRA", false],
+		[
+			"LinkLocalAddressing",
+			addresses.some((each) => each.origin === "link-local") ? "ipv6" : false,
+		],
+		["LLDP", false],
+		["ConfigureWithoutCarrier", bonded ? undefined : true],
+		["Bond", under("bond")],
+		["PrimarySlave", bonded && isPrimary(link, master) ? true : undefined],
+		["Bridge", under("bridge")],
+		["VRF", under("vrf")],
+		...stacked("vlan"),
+		...stacked("macvlan"),
+		...stacked("ipvlan"),
+		...servers.map((each): Line => ["DNS", each]),
+		["Domains", search.length > 0 ? search.join(" ") : undefined],
+	];
+}
+
+/** What a link is to a bridge: a port of one, or one itself. */
+function bridgeSections(link: Link, master: Link | undefined): readonly Section[] {
+	if (link.details?.kind === "bridge") {
+		return vlanSections(filtering(link) ? link.details.vlans : []);
+	}
+	if (link.port?.kind !== "bridge" || master?.kind !== "bridge") return [];
+	return portSections(filtering(master) ? link.port : { ...link.port, vlans: [] });
 }
 
 function isPrimary(link: Link, bond: Link): boolean {
@@ -181,12 +187,6 @@ function isPrimary(link: Link, bond: Link): boolean {
 
 function filtering(bridge: Link): boolean {
 	return bridge.details?.kind === "bridge" && bridge.details.vlanFiltering;
-}
-
-function ownVlans(bridge: Link): readonly PortVlan[] {
-	return bridge.details?.kind === "bridge" && bridge.details.vlanFiltering
-		? (bridge.details.vlans ?? [])
-		: [];
 }
 
 /** The link whose unit tells systemd-resolved the servers: the login's, else that of the first default route. */
