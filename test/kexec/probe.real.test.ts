@@ -290,6 +290,19 @@ describe.skipIf(lacking !== "")(`the helper probes ${lacking}`, () => {
 			client.close();
 		});
 
+		test("a reader that takes nothing does not keep a signal from ending it", async () => {
+			const big = put("stall", randomBytes(4_000_000));
+			const child = startChild([helper, "probe"]);
+			const client = await child.client();
+			child.process.stdout?.pause();
+			client.probe([source.read(big, { cap: 8_000_000 })]).catch(() => {});
+			await new Promise((resolve) => setTimeout(resolve, 300));
+			process.kill(client.hello.pid, "SIGTERM");
+			await new Promise((resolve) => child.process.once("exit", resolve));
+			expect(child.process.exitCode).toBe(4);
+			client.destroy();
+		});
+
 		test("too many sources are the end of the conversation", async () => {
 			const child = startChild([helper, "probe"]);
 			const client = await child.client();

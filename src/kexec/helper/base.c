@@ -109,7 +109,7 @@ i64 write_fully(int fd, const void *from, usize length)
 			continue;
 		if (put == -EAGAIN) {
 			/* Somebody up the line made the pipe non-blocking. */
-			struct pollfd room = { fd, 4 /* POLLOUT */, 0 };
+			struct pollfd room = { fd, POLLOUT, 0 };
 			sys(ppoll, &room, 1, NULL, NULL, 8);
 			continue;
 		}

@@ -7,12 +7,32 @@ static u64 blocked;
 /* Milliseconds spent so far waiting for the reader of standard output: no source is to blame for them. */
 u64 blocked_ms(void) { return blocked; }
 
+/*
+ * Writes in steps that a pipe with any room takes whole (PIPE_BUF), so that a reader who takes nothing holds this process
+ * neither for ever nor against a signal.
+ */
 bool send_raw(const void *frame, u32 length)
 {
 	u64 start = now_ms();
-	i64 put = write_fully(1, frame, length);
+	u32 done = 0;
+	while (done < length) {
+		struct pollfd fds[2] = { { 1, POLLOUT, 0 }, { signals, POLLIN, 0 } };
+		struct timespec limit = { IDLE_MS / 1000, 0 };
+		i64 ready = sys(ppoll, fds, 2, &limit, NULL, 8);
+		if (ready == -EINTR)
+			continue;
+		if (ready <= 0 || (fds[1].revents & POLLIN))
+			break;
+		u32 step = length - done < PIPE_BUF ? length - done : PIPE_BUF;
+		i64 put = sys(write, 1, (const u8 *)frame + done, step);
+		if (put == -EINTR || put == -EAGAIN)
+			continue;
+		if (put <= 0)
+			break;
+		done += (u32)put;
+	}
 	blocked += now_ms() - start;
-	return put == (i64)length;
+	return done == length;
 }
 
 bool send_frame(u16 type, u16 tag, const void *payload, u32 length)
@@ -90,8 +110,11 @@ static enum received wait_input(u64 deadline)
 			return R_BAD;
 		if (ready == 0)
 			return R_LATE;
-		if (fds[1].revents & POLLIN)
+		if (fds[1].revents & POLLIN) {
+			/* Taken, so that the answer to it can be written. */
+			signal_taken();
 			return R_SIGNAL;
+		}
 		return R_FRAME;
 	}
 }

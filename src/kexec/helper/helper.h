@@ -3,7 +3,11 @@
 #define EKEXEC_HELPER_H
 #include "sys.h"
 
-enum { CONTRACT = 1, FRAME_HEAD = 8, FRAME_MAX = 65536 };
+enum {
+	CONTRACT = 1, FRAME_HEAD = 8, FRAME_MAX = 65536,
+	/* A peer that says or takes nothing for this long is gone, whatever the transport believes. Clients send ALIVE far more often. */
+	IDLE_MS = 600000,
+};
 
 /* Frames that come in. */
 enum {

@@ -1,9 +1,6 @@
 /* The conversation: frames in, frames out, and nothing left behind whichever way it ends. */
 #include "helper.h"
 
-/* A peer that says nothing for this long is gone, whatever the transport believes. Clients send ALIVE far more often. */
-enum { IDLE_MS = 600000 };
-
 static struct frame frame;
 
 static int finish(int code)

@@ -137,7 +137,7 @@ bool probe_run(void)
 		workers[i] = (struct worker){ 0, -1, -1, 0, 0 };
 	while (alive && done < source_count) {
 		assign(&next);
-		struct pollfd fds[WORKERS + 1];
+		struct pollfd fds[WORKERS + 2];
 		u64 first = 0;
 		u32 busy = 0;
 		for (u32 i = 0; i < WORKERS; i++) {
@@ -155,12 +155,13 @@ bool probe_run(void)
 			break;
 		}
 		fds[WORKERS] = (struct pollfd){ 1, 0, 0 };
+		fds[WORKERS + 1] = (struct pollfd){ signals_fd(), POLLIN, 0 };
 		u64 now = now_ms(), left = first > now ? first - now : 0;
 		struct timespec limit = { (i64)(left / 1000), (i64)(left % 1000 * 1000000) };
-		i64 ready = sys(ppoll, fds, WORKERS + 1, &limit, NULL, 8);
+		i64 ready = sys(ppoll, fds, WORKERS + 2, &limit, NULL, 8);
 		if (ready < 0 && ready != -EINTR)
 			break;
-		if (fds[WORKERS].revents & (POLLERR | POLLHUP | POLLNVAL))
+		if ((fds[WORKERS].revents & (POLLERR | POLLHUP | POLLNVAL)) || (fds[WORKERS + 1].revents & POLLIN))
 			alive = false;
 		for (u32 i = 0; alive && i < WORKERS; i++) {
 			struct worker *worker = &workers[i];
