@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Io } from "./command.ts";
 import { Progress } from "./progress.ts";
@@ -26,7 +26,7 @@ export interface Input {
 
 /** `again`: whether the input will be read more than once. The standard input is then kept in a private file meanwhile. */
 export async function openInput(file: string, io: Io, verb: string, again = false): Promise<Input> {
-	if (file !== "-") return fileInput(file, file, io, verb);
+	if (file !== "-") return fileInput(resolve(io.cwd, file), file, io, verb);
 	if (!again) {
 		const stdin = io.stdin as AsyncIterable<Buffer>;
 		return { where: "standard input", chunks: () => stdin, close: async () => {} };

@@ -47,6 +47,9 @@ export interface ExtractResult {
 	readonly skipped: readonly { readonly path: Uint8Array; readonly reason: string }[];
 }
 
+/** Each device or fifo costs a process; no tree has this many. */
+const maxSpecials = 10_000;
+
 /**
  * Unpacks an initrd into a folder as a kernel would unpack it into an empty root: later entries win, `..` and absolute
  * names and symlinks stay within that root. Symlinks are made last, so none of the archive's is ever followed on disk, and
@@ -87,6 +90,8 @@ class Extractor {
 	readonly #later = new Set<Node>();
 	/** Content of several names of which none was wanted so far. */
 	readonly #stashes = new Map<Inode, string>();
+	/** Devices and fifos so far. */
+	#specials = 0;
 	#fd: number | undefined;
 	#inode: Inode | undefined;
 
@@ -237,19 +242,23 @@ class Extractor {
 			inode.kind === "fifo"
 				? ["p"]
 				: [inode.kind === "block" ? "b" : "c", `${inode.major}`, `${inode.minor}`];
-		const { status, stderr, error } = spawnSync("mknod", ["-m", "600", path, ...what], {
+		if (++this.#specials > maxSpecials) return skip(`more than ${maxSpecials} of its kind`);
+		// With its final permissions at once: changing them later by name could hit something else by then.
+		const mode = (inode.permissions & 0o777).toString(8);
+		const words = ["-m", mode, path, ...what];
+		const { status, stderr, error } = spawnSync("mknod", words, {
 			encoding: "utf8",
 			timeout: 10_000,
 		});
 		if (status !== 0) return skip(error?.message ?? stderr.trim());
+		if (this.#options.preserve !== true) return true;
 		const own = this.#folders.path(node);
 		attempt(
 			() => {
-				if (this.#options.preserve === true) lchownSync(own, inode.uid, inode.gid);
-				chmodSync(own, this.#permissions(inode));
-				if (this.#options.preserve === true) utimesSync(own, inode.mtime, inode.mtime);
+				lchownSync(own, inode.uid, inode.gid);
+				lutimesSync(own, inode.mtime, inode.mtime);
 			},
-			"set owner and permissions of",
+			"set the owner of",
 			node,
 		);
 		return true;

@@ -13,6 +13,8 @@ import {
 	write,
 } from "node:fs";
 import { promisify } from "node:util";
+import { EkexecError } from "../bytes/index.ts";
+import type { InitrdCode } from "./codes.ts";
 import { ioError } from "./source.ts";
 
 const [openP, closeP, fstatP, renameP, statP, unlinkP, copyP, writeP, realpathP, chmodP] = [
@@ -71,6 +73,16 @@ export class OutputFile {
 		try {
 			const there = await statP(path).catch(() => undefined);
 			if (there !== undefined && !there.isFile()) {
+				if (options.base !== undefined) {
+					throw new EkexecError<InitrdCode>(
+						"usage",
+						"INITRD_OPTION",
+						"only a file can be appended to",
+						{
+							where: path,
+						},
+					);
+				}
 				return new OutputFile(path, undefined, await openP(path, "w"), 0, options.bufferSize);
 			}
 			// What a symlink leads to is replaced, not the symlink; a file that is there keeps its permissions.
@@ -84,7 +96,7 @@ export class OutputFile {
 			const { size } = await fstatP(fd);
 			return new OutputFile(real, temporary, fd, size, options.bufferSize);
 		} catch (error) {
-			throw ioError(error, "write", path);
+			throw error instanceof EkexecError ? error : ioError(error, "write", path);
 		}
 	}
 

@@ -90,9 +90,9 @@ export interface RootOptions {
 }
 
 /** More names than any initramfs has: a bomb otherwise turns a few compressed bytes into gigabytes of tree. */
-export const maxNodes = 2_000_000;
+export const maxNodes = 500_000;
 /** All names together, in bytes; the mean name has thirty. */
-export const maxNameBytes: number = 256 * 1024 * 1024;
+export const maxNameBytes: number = 64 * 1024 * 1024;
 /** Linux follows this many symlinks in one path (include/linux/namei.h, MAXSYMLINKS). */
 const maxSymlinks = 40;
 

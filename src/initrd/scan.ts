@@ -177,9 +177,6 @@ function unknownSegment(
 		field: "magic",
 		expected: "070701, 070702, or the magic of gzip, xz or zstd",
 		found: `bytes ${found}`,
-		remedy:
-			offset === 0
-				? "This is no initrd."
-				: "A kernel unpacks what comes before and ignores the rest.",
+		...(offset === 0 ? { remedy: "This is no initrd." } : {}),
 	});
 }
