@@ -90,19 +90,27 @@ class Rescue {
 	async #onSession(session: Session): Promise<HostResult> {
 		const { options } = this;
 		const mode = options.until === "plan" ? "probe" : "run";
-		const client = await helperOf(session, mode, { signal: options.signal });
+		let client: HelperClient | undefined;
 		try {
-			return await this.#withHelper(session, client);
+			const probed = await this.#do(
+				"probe",
+				async () => {
+					client = await helperOf(session, mode, { signal: options.signal });
+					return this.#probe(session, client);
+				},
+				describeFacts,
+			);
+			if (client === undefined) throw new Error("the probe ran without a helper");
+			return await this.#afterProbe(session, client, probed);
 		} finally {
 			// The end of input before the jump means: unload, drop what was staged, leave. After it, it means nothing.
-			client.close();
+			client?.close();
 		}
 	}
 
-	async #withHelper(session: Session, client: HelperClient): Promise<HostResult> {
+	async #afterProbe(session: Session, client: HelperClient, probed: Probed): Promise<HostResult> {
 		const { options } = this;
 		const { report } = options;
-		const probed = await this.#do("probe", () => this.#probe(session, client), describeFacts);
 		report({ event: "facts", facts: probed.facts });
 		const image = await options.image(probed.facts);
 		const layers = chooseLayers(image, probed.facts);
