@@ -7,7 +7,8 @@ export type VmCode =
 	| "VM_EXITED"
 	| "VM_CONSOLE_TIMEOUT"
 	| "VM_QMP"
-	| "VM_NO_PORT";
+	| "VM_NO_PORT"
+	| "VM_VICTIM";
 
 /** The console of a machine is kept up to this many characters, oldest dropped: a boot prints some 100 kB. */
 const keepAtMost = 4 * 1024 * 1024;
