@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { demo } from "./demo.ts";
 import { abort, check, host } from "./host.ts";
 import { imageBuild } from "./image-build.ts";
 import { imageInspect } from "./image-inspect.ts";
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
 	host,
 	check,
 	abort,
+	demo,
 	imageBuild,
 	imageList,
 	imageInspect,

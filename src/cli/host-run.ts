@@ -146,13 +146,13 @@ async function keyFile(path: string): Promise<Uint8Array> {
 	return content;
 }
 
-function about(facts: Facts): string {
+export function about(facts: Facts): string {
 	const system = facts.system === undefined ? "" : ` (${facts.system})`;
 	return `In place of ${facts.hostname}${system}, kernel ${facts.kernelRelease}, since ${new Date().toISOString()}`;
 }
 
 /** What of the plan is missing in the rescue system, in words. */
-function compare(planned: Network, found: Network): readonly string[] {
+export function compare(planned: Network, found: Network): readonly string[] {
 	return diffNetworks(planned, found).map(({ what, name, change, field, before, after }) =>
 		change === "missing"
 			? `${what} ${name} is missing`

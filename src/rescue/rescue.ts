@@ -4,7 +4,7 @@ import type { EkexecError } from "../bytes/index.ts";
 import type { Image, ImageLayer } from "../image/index.ts";
 import { type Facts, fileNumber, type HelperClient, type StagedFile } from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
-import { formatTarget, parseTarget } from "../ssh/index.ts";
+import { formatTarget, type PublicKey, parseTarget } from "../ssh/index.ts";
 import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
 import { rescueError } from "./error.ts";
 import { identityOf, identityParts } from "./identity.ts";
@@ -45,6 +45,8 @@ export interface HostResult {
 	readonly plan: RescuePlan;
 	readonly facts: Facts;
 	readonly network: Network;
+	/** The host key that the target showed, before and after. */
+	readonly hostKey: PublicKey;
 	/** Whether the jump was made. */
 	readonly jumped: boolean;
 	readonly proof?: Proof;
@@ -125,7 +127,8 @@ class Rescue {
 		);
 		report({ event: "plan", plan });
 		const { facts, network } = probed;
-		const result = { plan, facts, network, jumped: false };
+		const { hostKey } = session.connection;
+		const result = { plan, facts, network, hostKey, jumped: false };
 		if (options.until === "plan") return result;
 		if (plan.refused) throw refusedError(this.#target, plan);
 		await this.#do(
