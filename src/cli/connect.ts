@@ -21,7 +21,7 @@ export function sessionOptions(args: SshArguments, io: Io, log: Log): SessionOpt
 			warn,
 			log,
 			...(args.port === undefined ? {} : { port: Number(args.port) }),
-			...(args.login === undefined ? {} : { user: args.login }),
+			...(args.user === undefined ? {} : { user: args.user }),
 			...(args.identity === undefined ? {} : { identities: args.identity }),
 			...(args.jump === undefined ? {} : { jump: args.jump }),
 			...(args.config === undefined ? {} : { configFile: args.config }),

@@ -1,10 +1,14 @@
 import { type Command, command } from "./command.ts";
+import { sshOptions } from "./ssh-options.ts";
 
 export const net: Command = command({
-	usage: "net $0",
-	summary: "Show this machine's network, and what a rescue system would make of it",
-	positionals: {},
+	usage: "net $0 [target]",
+	summary: "Show a host's network, and what a rescue system would make of it",
+	positionals: {
+		target: { type: "string", describe: "A host to ask over SSH; this machine unless told" },
+	},
 	options: {
+		...sshOptions,
 		json: { type: "boolean", describe: "The model as JSON; with --plan, the plan" },
 		plan: { type: "boolean", describe: "What would be carried over, what not, and why" },
 		units: {
@@ -42,11 +46,18 @@ export const net: Command = command({
 	},
 	examples: [
 		["ekexec net --plan", "What of this machine's network a rescue system would have"],
+		["ekexec net root@somehost --units", "The same of another host, as units of systemd-networkd"],
 		["ekexec net --json > before.json", "For ekexec net diff"],
 	],
 	async run(args, io) {
-		const { collectNetwork, snapshot } = await import("../network/index.ts");
 		const { outputNetwork } = await import("./net-output.ts");
+		if (args.target !== undefined) {
+			const { networkOf } = await import("./net-target.ts");
+			const { network, connection } = await networkOf(args.target, args, io);
+			const options = { ...args, dumpNetwork: args["dump-network"] };
+			return outputNetwork(network, { ...options, connection: args.login ?? connection }, io);
+		}
+		const { collectNetwork, snapshot } = await import("../network/index.ts");
 		const network = snapshot(await collectNetwork({ signal: io.signal }));
 		return outputNetwork(
 			network,

@@ -3,7 +3,7 @@ import type { Arguments } from "./command.ts";
 /** The options that every command with a TARGET takes: ssh's own letters with ssh's meaning. */
 export const sshOptions = {
 	port: { alias: "p", type: "string", requiresArg: true, describe: "Port of the SSH server" },
-	login: { alias: "l", type: "string", requiresArg: true, describe: "User to log in as" },
+	user: { alias: "l", type: "string", requiresArg: true, describe: "User to log in as" },
 	identity: {
 		alias: "i",
 		type: "string",
