@@ -52,6 +52,8 @@ export async function makeVictim(options: VictimOptions): Promise<Victim> {
 		recipe,
 		suite,
 		firmware: false,
+		// It is unpacked again at once: small matters less here than soon.
+		packing: { codec: "gzip", level: 1 },
 		...(options.mirror === undefined ? {} : { mirror: options.mirror }),
 		...(options.cache === undefined ? {} : { cache: options.cache }),
 		...(signal ? { signal } : {}),
