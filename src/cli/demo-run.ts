@@ -1,5 +1,6 @@
+import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
-import { buildImage } from "../image/index.ts";
+import { buildImage, openImage } from "../image/index.ts";
 import { host, showPlan } from "../rescue/index.ts";
 import { breakRoot, repairRoot, startVictim } from "../vm/index.ts";
 import type { Io } from "./command.ts";
@@ -11,6 +12,7 @@ import { wantsColour } from "./view.ts";
 interface DemoArguments {
 	readonly suite: "trixie" | "bookworm";
 	readonly memory: string;
+	readonly image?: string | undefined;
 	readonly mirror?: string | undefined;
 	readonly json: boolean;
 }
@@ -33,7 +35,10 @@ export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 		});
 	}
 	say("The rescue image and the victim, from Debian's packages or the cache:");
-	const { image } = await buildImage({ ...mirror, env: io.env, signal, progress });
+	const image =
+		args.image === undefined
+			? (await buildImage({ ...mirror, env: io.env, signal, progress })).image
+			: await openImage(resolve(io.cwd, args.image), { signal });
 	const victim = await startVictim({ suite: args.suite, memory, signal, say, progress, ...mirror });
 	try {
 		say(`The victim runs: Debian ${args.suite}, ${memory} MiB, its sshd answers.`);

@@ -7,10 +7,15 @@ export const demo: Command = command({
 	options: {
 		suite: {
 			choices: ["trixie", "bookworm"] as const,
-			default: "trixie" as const,
+			default: "bookworm" as const,
 			describe: "Debian release of the victim",
 		},
 		memory: { type: "string", default: "2048", requiresArg: true, describe: "Its memory in MiB" },
+		image: {
+			type: "string",
+			requiresArg: true,
+			describe: "Directory of a rescue image; without it, one is built and cached",
+		},
 		mirror: {
 			type: "string",
 			requiresArg: true,

@@ -10,7 +10,7 @@ import type { VmArchitecture } from "./arguments.ts";
 import type { VmCode } from "./console.ts";
 import { findQemu, qemuProgram, startVm, type Vm } from "./qemu.ts";
 import { makeVictim, type Victim } from "./victim.ts";
-import { type VictimSuite, victimNetwork } from "./victim-recipe.ts";
+import { errorBehaviour, type VictimSuite, victimNetwork } from "./victim-recipe.ts";
 
 /** How to run QEMU: the system's, or Debian's out of the cache by its own loader. */
 export async function qemuCommand(
@@ -86,7 +86,7 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 	const { qemu } = await qemuCommand("amd64", options);
 	const folder = await mkdtemp(join(tmpdir(), "ekexec-vm-"));
 	const { address, gateway, nameserver, mac } = victimNetwork;
-	const network = `net=192.0.2.0/24,host=${gateway},dns=${nameserver},ipv6=on,ipv6-net=2001:db8:1::/64,ipv6-host=${victimNetwork.gateway6}`;
+	const network = `net=192.0.2.0/24,host=${gateway},dns=${nameserver},ipv4=on,ipv6=on,ipv6-net=2001:db8:1::/64,ipv6-host=${victimNetwork.gateway6}`;
 	say?.("starting the victim");
 	const vm = await startVm({
 		qemu,
@@ -147,6 +147,9 @@ export async function breakRoot(running: RunningVictim): Promise<string> {
 	try {
 		const trigger = "/sys/fs/ext4/vda/trigger_fs_error";
 		await run(connection, ["tee", trigger], { input: once("broken by the demo\n") });
+		if (errorBehaviour(running.victim.suite) === "continue") {
+			await run(connection, ["tee", "/proc/sysrq-trigger"], { input: once("u") });
+		}
 		const answer = await run(connection, ["touch", "/root/still-writable"]);
 		if (answer.code === 0) {
 			throw new EkexecError<VmCode>("failed", "VM_VICTIM", "the victim's root is still writable");

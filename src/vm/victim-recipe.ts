@@ -20,6 +20,15 @@ export const victimPassword = "victim";
 const hashed =
 	"$6$ekexecvictim$qUgG3ewU2CKO788WUvXyO/wpmureA4xAIFIEVZPPss9QzDc89iUV31PWaVJ28lDWywcIpYU4BYUeYeJ43Gc/6.";
 
+/**
+ * What ext4 does when it finds an error. From Linux 6.5 on (until 6.14) remount-ro shuts the file system down so that
+ * nothing can be opened any more, sshd's own programs included: there a victim goes on, and is made read-only by
+ * the emergency remount of SysRq.
+ */
+export function errorBehaviour(suite: VictimSuite): "remount-ro" | "continue" {
+	return suite === "bookworm" ? "remount-ro" : "continue";
+}
+
 interface VictimUser {
 	readonly name: string;
 	readonly uid: number;
@@ -79,7 +88,7 @@ const pam =
 	"auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n";
 
 /** What an administrator would have written, and what maintainer scripts would have made. */
-function configuration(publicKey: string): readonly RecipeFile[] {
+function configuration(suite: VictimSuite, publicKey: string): readonly RecipeFile[] {
 	const { mac, address, prefix, gateway, nameserver, address6, gateway6 } = victimNetwork;
 	const people = victimUsers.map(
 		({ name, uid, home, shell }) => `${name}:x:${uid}:${uid}::${home}:${shell}\n`,
@@ -137,7 +146,7 @@ function configuration(publicKey: string): readonly RecipeFile[] {
 		{ path: "etc/machine-id", content: "0123456789abcdef0123456789abcdef\n", mode: 0o444 },
 		{ path: "etc/resolv.conf", content: `nameserver ${nameserver}\nsearch example.com\n` },
 		{ path: "etc/os-release", link: "../usr/lib/os-release" },
-		{ path: "etc/fstab", content: "/dev/vda / ext4 errors=remount-ro 0 1\n" },
+		{ path: "etc/fstab", content: `/dev/vda / ext4 errors=${errorBehaviour(suite)} 0 1\n` },
 		{
 			path: "etc/systemd/network/10-victim.network",
 			content: `[Match]
@@ -215,10 +224,10 @@ ExecStart=/usr/bin/ssh-keygen -q -t ecdsa -C victim -N "" -f /etc/ssh/ssh_host_e
  * A small server as Debian would install it: systemd, networkd with fixed addresses, sshd, sudo, several login shells.
  * The same tree serves as its initramfs (by /etc/initrd-release) and, on a disk, as its system.
  */
-export function victimRecipe(publicKey: string): Recipe {
+export function victimRecipe(suite: VictimSuite, publicKey: string): Recipe {
 	return {
 		name: "victim",
-		suite: "trixie",
+		suite,
 		packages: [
 			"base-files",
 			"bash",
@@ -291,7 +300,7 @@ export function victimRecipe(publicKey: string): Recipe {
 			"boot/**",
 			"etc/{apparmor.d,apt,cron.d,cron.daily,init.d,logcheck,logrotate.d,profile.d,rc*.d}/**",
 			"usr/{games,include,src}/**",
-			"usr/lib/*/gconv/**",
+			"usr/lib/*/{gconv,tc}/**",
 			"usr/lib/systemd/{boot,catalog,user}/**",
 			"usr/share/{bash-completion,bug,doc-base,info,lintian,zoneinfo,zsh}/**",
 		],
@@ -310,7 +319,7 @@ export function victimRecipe(publicKey: string): Recipe {
 			"usr/lib/*/libgcc_s.so*",
 		],
 		join: [],
-		files: configuration(publicKey),
+		files: configuration(suite, publicKey),
 		enable: [
 			{ unit: "ssh.service", by: "multi-user.target" },
 			{ unit: "host-keys.service", by: "multi-user.target" },

@@ -11,7 +11,7 @@ import { packCpio, type ReadEntry, readCpio } from "../cpio/index.ts";
 import { cacheFolder, unpackPackages } from "../debian/index.ts";
 import { type BuildProgress, buildImage, type Image } from "../image/index.ts";
 import { makeSshKey } from "./ssh-key.ts";
-import { type VictimSuite, victimRecipe } from "./victim-recipe.ts";
+import { errorBehaviour, type VictimSuite, victimRecipe } from "./victim-recipe.ts";
 
 /** A Debian system ready to be started: kernel, initramfs, and a disk with an ext4 root. */
 export interface Victim {
@@ -20,6 +20,7 @@ export interface Victim {
 	/** Raw image of the disk. Start it throwaway, or on a copy: it is shared through the cache. */
 	readonly disk: string;
 	readonly commandLine: string;
+	readonly suite: VictimSuite;
 	/** File of the private key that opens every user of it. */
 	readonly keyFile: string;
 	readonly publicKey: string;
@@ -47,7 +48,7 @@ export async function makeVictim(options: VictimOptions): Promise<Victim> {
 	const { suite, signal, progress } = options;
 	const cache = options.cache ?? cacheFolder();
 	const keys = await loginKey(join(cache, "victims"));
-	const recipe = victimRecipe(keys.publicKey);
+	const recipe = victimRecipe(suite, keys.publicKey);
 	const { image } = await buildImage({
 		recipe,
 		suite,
@@ -65,6 +66,7 @@ export async function makeVictim(options: VictimOptions): Promise<Victim> {
 		initrd: join(folder, "initrd"),
 		disk: join(folder, "disk"),
 		commandLine: image.manifest.commandLine,
+		suite,
 		keyFile: keys.file,
 		publicKey: keys.publicKey,
 	};
@@ -74,7 +76,7 @@ export async function makeVictim(options: VictimOptions): Promise<Victim> {
 	try {
 		const layers = await Promise.all(image.layers.map((layer) => unpacked(layer.path, signal)));
 		await writeFile(join(draft, "initrd"), await initrdOf(image));
-		await makeDisk(join(draft, "disk"), layers, signal);
+		await makeDisk(join(draft, "disk"), suite, layers, signal);
 		await rename(draft, folder).catch(async (error: unknown) => {
 			// Another process was faster; what it made is the same.
 			if (!(await exists(victim.disk))) throw error;
@@ -110,6 +112,7 @@ async function unpacked(path: string, signal?: AbortSignal): Promise<Uint8Array>
 /** An ext4 file system that holds the entries of the archives, with their owners and modes, made without root. */
 async function makeDisk(
 	path: string,
+	suite: VictimSuite,
 	archives: readonly Uint8Array[],
 	signal?: AbortSignal,
 ): Promise<void> {
@@ -121,7 +124,18 @@ async function makeDisk(
 		program,
 		[
 			...words,
-			...["-q", "-t", "ext4", "-L", "victim", "-e", "remount-ro", "-d", `${path}.tar`, path],
+			...[
+				"-q",
+				"-t",
+				"ext4",
+				"-L",
+				"victim",
+				"-e",
+				errorBehaviour(suite),
+				"-d",
+				`${path}.tar`,
+				path,
+			],
 			String(diskSize / 1024),
 		],
 		signal ? { signal } : {},
