@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
 /** One way of doing the work: a whole process, or a function of this one. */
@@ -24,6 +24,8 @@ export interface Row {
 	readonly name: string;
 	readonly median: number;
 	readonly fastest: number;
+	/** Median of the processor time of all its threads and children; undefined where it cannot be told. */
+	readonly processor: number | undefined;
 	/** Median, over the rounds, of its time divided by the first contestant's time in the same round. */
 	readonly ratio: number;
 	readonly missing?: string | undefined;
@@ -74,14 +76,35 @@ export interface Benchmark {
 
 const timeLimit = 600_000;
 
-/** Runs one turn; answers its seconds. */
-async function turn(contestant: Contestant): Promise<number> {
+/** Of one turn, in seconds. */
+interface Times {
+	readonly clock: number;
+	readonly processor: number | undefined;
+}
+
+/** Processor time of the children that have ended, from proc(5): cutime and cstime, in ticks of 10 ms. */
+function ofChildren(): number | undefined {
+	try {
+		const fields = readFileSync("/proc/self/stat", "latin1")
+			.replace(/^.*\) /, "")
+			.split(" ");
+		return (Number(fields[13]) + Number(fields[14])) / 100;
+	} catch {
+		// Linux alone has this.
+		return undefined;
+	}
+}
+
+async function turn(contestant: Contestant): Promise<Times> {
 	await contestant.before?.();
 	const begin = performance.now();
 	if (contestant.run) {
+		const used = process.cpuUsage();
 		await contestant.run();
-		return (performance.now() - begin) / 1000;
+		const { user, system } = process.cpuUsage(used);
+		return { clock: (performance.now() - begin) / 1000, processor: (user + system) / 1e6 };
 	}
+	const spent = ofChildren();
 	const [program = "", ...args] = contestant.argv ?? [];
 	const stdin = openSync(contestant.stdin ?? "/dev/null", "r");
 	const stdout = openSync(contestant.stdout ?? "/dev/null", "w");
@@ -104,7 +127,9 @@ async function turn(contestant: Contestant): Promise<number> {
 		});
 		const seconds = (performance.now() - start) / 1000;
 		if (code !== "") throw new Error(`${contestant.name} failed: ${code}`);
-		return seconds;
+		const after = ofChildren();
+		const known = spent !== undefined && after !== undefined;
+		return { clock: seconds, processor: known ? after - spent : undefined };
 	} finally {
 		closeSync(stdin);
 		closeSync(stdout);
@@ -126,20 +151,25 @@ export async function measure(
 ): Promise<Table> {
 	const rounds = options.rounds ?? 7;
 	const able = contestants.filter((contestant) => contestant.missing === undefined);
-	const times = new Map<Contestant, number[]>(able.map((contestant) => [contestant, []]));
+	const times = new Map<Contestant, Times[]>(able.map((contestant) => [contestant, []]));
 	for (let round = -1; round < rounds; round++) {
 		for (const contestant of able) {
-			const seconds = await turn(contestant);
-			if (round >= 0) times.get(contestant)?.push(seconds);
+			const spent = await turn(contestant);
+			if (round >= 0) times.get(contestant)?.push(spent);
 		}
 	}
-	const reference = times.get(able[0] as Contestant) ?? [];
+	const clocks = (contestant: Contestant | undefined) =>
+		(contestant === undefined ? [] : (times.get(contestant) ?? [])).map(({ clock }) => clock);
+	const reference = clocks(able[0]);
 	const rows = contestants.map((contestant): Row => {
-		const own = times.get(contestant) ?? [];
+		const own = clocks(contestant);
+		const processor = (times.get(contestant) ?? []).map((spent) => spent.processor ?? Number.NaN);
+		const busy = median(processor);
 		return {
 			name: contestant.name,
 			median: median(own),
 			fastest: Math.min(...own),
+			processor: Number.isNaN(busy) ? undefined : busy,
 			ratio: median(own.map((seconds, i) => seconds / (reference[i] ?? Number.NaN))),
 			missing: contestant.missing,
 		};

@@ -44,8 +44,19 @@ export async function* decompress(
 		...(signal === undefined ? {} : { signal }),
 	});
 	let left = options.maxOutput ?? MAX_OUTPUT;
+	let before: Codec | undefined;
 	for (let streams = 0; ; streams++) {
-		if (streams > 0) await source.skipZeros();
+		const padding = streams > 0 ? await source.skipZeros() : 0;
+		// xz-file-format.txt, 2.2
+		if (before === xz && padding % 4 !== 0) {
+			throw compressError("COMPRESS_CORRUPT", {
+				where: source.where,
+				offset: source.offset,
+				field: "xz stream padding",
+				expected: "a multiple of 4 bytes",
+				found: `${padding} bytes`,
+			});
+		}
 		const head = await source.peek(IDENTIFY_BYTES);
 		if (head.length === 0 && streams > 0) return;
 		const codec = codecOf(head, source.where, source.offset);
@@ -58,6 +69,7 @@ export async function* decompress(
 				found: head.length === 0 ? "an empty input" : "other bytes",
 			});
 		}
+		before = codec;
 		for await (const chunk of codec.decode(source, { ...options, maxOutput: left })) {
 			left -= chunk.length;
 			yield chunk;

@@ -82,15 +82,15 @@ async function* inflate(
 	const start = source.offset;
 	const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
 	const engine = createInflateRaw({ chunkSize: CHUNK });
-	// Chunks handed over that the engine may not have wanted: it takes some more before it tells its end.
-	const unsure: Uint8Array[] = [];
+	let last: Uint8Array = new Uint8Array(0);
 	let fed = 0;
 	async function* feed(): AsyncGenerator<Uint8Array, void, undefined> {
-		for (;;) {
-			if (engine.bytesWritten === fed) unsure.length = 0;
+		// The engine takes all of a chunk unless it has come to its end; then no more is asked of the input, which
+		// might be a pipe that has no more to give for now.
+		while (engine.bytesWritten === fed) {
 			const chunk = await source.next();
 			if (chunk === undefined) return;
-			unsure.push(chunk);
+			last = chunk;
 			fed += chunk.length;
 			yield chunk;
 		}
@@ -103,12 +103,7 @@ async function* inflate(
 	} catch (error) {
 		throw inflateError(error, source, start + engine.bytesWritten);
 	}
-	let back = fed - engine.bytesWritten;
-	for (let chunk = unsure.pop(); chunk !== undefined && back > 0; chunk = unsure.pop()) {
-		const part = chunk.subarray(Math.max(0, chunk.length - back));
-		source.unread(part);
-		back -= part.length;
-	}
+	source.unread(last.subarray(last.length - (fed - engine.bytesWritten)));
 }
 
 function inflateError(error: unknown, source: ByteSource, offset: number): unknown {

@@ -31,6 +31,9 @@ const AHEAD_BASE = 16 * 1024 * 1024;
 const AHEAD_PER_BYTE = 32;
 const AHEAD_MOST = 512 * 1024 * 1024;
 
+/** Blocks on their way at most: they may be as small as twenty bytes, and each costs a decoder. */
+const MAX_JOBS = 256;
+
 /** Some LZMA2 chunks of one block: bytes, and how many they unpack to, as their headers say. */
 interface Piece {
 	readonly bytes: Uint8Array;
@@ -167,6 +170,8 @@ class Decoder {
 			const [sizeByte] = await source.peek(1);
 			if (sizeByte === undefined) await source.exactly(1, "xz block header or index");
 			if (sizeByte === undefined || sizeByte === 0) break;
+			while (!this.#over && this.#jobs.length >= MAX_JOBS) await this.#pulse.wait();
+			if (this.#over) return;
 			const job: Job = {
 				offset: source.offset,
 				pieces: [],

@@ -131,6 +131,26 @@ describe("formats that are not read", () => {
 		expect(await codeOf(collect(decompress([])))).toBe("COMPRESS_UNKNOWN");
 	});
 
+	test("padding behind xz comes in fours", async () => {
+		const padded = (zeros: number) => [read("good/crc32.xz"), new Uint8Array(zeros)];
+		expect(equal(await collect(decompress(padded(12))), content)).toBe(true);
+		expect(await codeOf(collect(decompress(padded(5))))).toBe("COMPRESS_CORRUPT");
+	});
+
+	test("a pipe that stays open behind the stream does not hold its content back", async () => {
+		for (const path of ["good/plain.gz", "good/crc32.xz", "good/one.zst"]) {
+			const bytes = read(path);
+			async function* open() {
+				yield new Uint8Array([...bytes, 0, 0, 0, 0]);
+				await new Promise(() => {});
+			}
+			const source = new ByteSource(open());
+			const codec = codecOf(await source.peek(13));
+			expect(equal(await collect(codec?.decode(source) ?? []), content), path).toBe(true);
+			expect(source.offset).toBe(bytes.length);
+		}
+	});
+
 	test("what follows a stream is not passed over", async () => {
 		const bytes = new Uint8Array([...read("good/plain.gz"), 1, 2, 3]);
 		expect(await codeOf(collect(decompress([bytes])))).toBe("COMPRESS_TRAILING");
