@@ -17,6 +17,8 @@ export class FrameReader {
 	#rest: Uint8Array = new Uint8Array();
 	#parts: Uint8Array[] = [];
 	#length = 0;
+	/** Offset up to which the preamble was looked for in vain. */
+	#searched = 0;
 	/** What came before the preamble, as text that can be shown. */
 	noise = "";
 	/** Whether the preamble was seen. */
@@ -62,7 +64,8 @@ export class FrameReader {
 		this.#have(this.#length);
 		const bytes = this.#rest;
 		const head = preamble.subarray(0, -1);
-		for (let at = 0; at + preamble.length <= bytes.length; at++) {
+		for (let at = this.#searched; at + preamble.length <= bytes.length; at++) {
+			this.#searched = at;
 			if (bytes[at] !== 0 || !head.every((byte, i) => bytes[at + i] === byte)) continue;
 			this.noise = showBytes(bytes.subarray(0, at));
 			const version = bytes[at + head.length] ?? 0;
