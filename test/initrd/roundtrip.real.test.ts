@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
 	chmodSync,
@@ -190,4 +190,22 @@ test("a pack of our own, compressed, extracted by ourselves, is the same tree", 
 	ekexec("initrd", "extract", "self.gz", "-C", "self", ...(root ? ["--preserve"] : []));
 	const how: SnapshotOptions = root ? { owners: true, times: "all" } : {};
 	expect(snapshot(at("self"), how)).toEqual(snapshot(at("tree"), how));
+});
+
+test("a reader that has seen enough is no error", async () => {
+	for (const words of [
+		["list", "--long", "self.gz"],
+		["cat", "self.gz", "odd/block"],
+	]) {
+		const child = spawn(process.execPath, ["--import", tsx, main, "initrd", ...words], {
+			cwd: place.path,
+		});
+		let talk = "";
+		child.stderr.on("data", (part: Buffer) => {
+			talk += part.toString();
+		});
+		child.stdout.once("data", () => child.stdout.destroy());
+		const code = await new Promise((resolve) => child.on("close", resolve));
+		expect([code, talk]).toEqual([0, ""]);
+	}
 });
