@@ -1,3 +1,4 @@
+import { splitPrefix } from "./ip.ts";
 import { defaultRules, isKernelRule, kernelRoutes } from "./kernel-made.ts";
 import type { Leavings } from "./left-out.ts";
 import { localTable, mainTable, nexthopsOf } from "./lookup.ts";
@@ -110,7 +111,12 @@ function planRoutes(
 ): readonly Route[] {
 	const { carried, leavings, changed } = context;
 	const isKernelMade = kernelRoutes(network);
-	const own = new Set(context.addresses.map((address) => address.address));
+	// Local routes make addresses the host's own, too, without an interface that holds them.
+	const localRoutes = network.routes.filter((each) => each.type === "local" && !isKernelMade(each));
+	const own = new Set([
+		...context.addresses.map((address) => address.address),
+		...localRoutes.map((each) => splitPrefix(each.destination).address),
+	]);
 	const ids = new Set(nexthops.map((hop) => hop.id));
 	const ofDaemons = network.routes.filter((route) => daemons.has(route.protocol)).length;
 	const kept: Route[] = [];
@@ -141,11 +147,7 @@ function planRoutes(
 		}
 		// The kernel names lo on IPv6 routes that lead nowhere; nobody sets it.
 		if (next.type !== "unicast" && next.link === "lo") next = without(next, "link");
-		if (
-			next.preferredSource !== undefined &&
-			!own.has(next.preferredSource) &&
-			!anyLocal(network, next)
-		) {
+		if (next.preferredSource !== undefined && !own.has(next.preferredSource)) {
 			changed.push(`${showRoute(route)}: without its source address, which is left out`);
 			next = without(next, "preferredSource");
 		}
@@ -184,16 +186,6 @@ function whyNot(
 	}
 	if (route.link === undefined || carried.has(route.link)) return undefined;
 	return `its link ${route.link} is left out`;
-}
-
-/** Whether a local route, rather than an interface, makes the route's source address the host's own. */
-function anyLocal(network: Network, route: Route): boolean {
-	return network.routes.some(
-		(other) =>
-			other.type === "local" &&
-			other.protocol !== "kernel" &&
-			other.destination.split("/", 1)[0] === route.preferredSource,
-	);
 }
 
 function planRules(

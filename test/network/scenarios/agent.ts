@@ -57,7 +57,7 @@ export interface Outcome {
 	readonly milliseconds: number;
 }
 
-/** What {@link capture} keeps of a scenario for fixtures. */
+/** What CAPTURE=1 keeps of a scenario, for fixtures. */
 export interface Capture {
 	readonly name: string;
 	readonly login: string;
@@ -319,7 +319,10 @@ async function run(scenario: Scenario): Promise<Outcome> {
 		]),
 	) as unknown as IpJson;
 	const vlans = JSON.parse(bridge("-n", "host", "-json", "vlan", "show")([]) || "[]") as VlanJson[];
-	const plan = planNetwork(before, { connection: parseSshConnection(scenario.login) });
+	const plan = planNetwork(before, {
+		connection: parseSshConnection(scenario.login),
+		keep: scenario.keep ?? [],
+	});
 	keep(scenario, raw);
 	await removeNamespace("host", macs);
 
@@ -426,6 +429,8 @@ function prepare(): void {
 					: []),
 		]);
 	}
+	// Else every namespace begins with a gre0, a tunl0, a sit0.
+	writeFileSync("/proc/sys/net/core/fb_tunnels_only_for_init_net", "1");
 	// systemd-networkd takes a read-only /sys for a container's, where no udev tells it of devices.
 	execFileSync("/bin/busybox", ["mount", "-o", "remount,ro", "/sys"]);
 	ip("link", "set", "dev", "lo", "up");

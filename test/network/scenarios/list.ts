@@ -11,6 +11,8 @@ export interface Scenario {
 	readonly bridge?: readonly string[];
 	/** SSH_CONNECTION of the login. */
 	readonly login: string;
+	/** Links that the operator asks to keep. */
+	readonly keep?: readonly string[];
 	/** Links that the plan leaves out. */
 	readonly leftOut?: readonly string[];
 	/** Addresses come from a real DHCP server and a real router on the other end of enp1s0, which stay there. */
@@ -369,5 +371,25 @@ export const scenarios: readonly Scenario[] = [
 		],
 		login: `${client} 203.0.113.53 22`,
 		peers: "EK, NI: fails, the dummy is not there",
+	},
+	{
+		name: "static tunnels on request",
+		build: [
+			...card("enp1s0", "address add 192.0.2.10/24 dev @", "route add default via 192.0.2.1"),
+			"link add gre1 type gre local 192.0.2.10 remote 192.0.2.20 ttl 64 key 5",
+			...card("gre1", "address add 10.92.0.1/30 dev @"),
+			"link add ipip1 type ipip local 192.0.2.10 remote 192.0.2.21 ttl 32",
+			...card("ipip1", "address add 10.92.1.1 peer 10.92.1.2/32 dev @"),
+			"link add six1 type sit local 192.0.2.10 remote 192.0.2.22 ttl 64",
+			...card("six1", "address add 2001:db8:92::1/64 dev @"),
+			"link add vx1 type vxlan id 42 local 192.0.2.10 remote 192.0.2.23 dstport 4789 ttl 5",
+			...card("vx1", "address add 10.92.3.1/24 dev @"),
+			"link add gre2 type gre local 192.0.2.10 remote 192.0.2.24",
+			"link set dev gre2 up",
+		],
+		keep: ["gre1", "ipip1", "six1", "vx1"],
+		leftOut: ["gre2"],
+		login: `${client} 192.0.2.10 22`,
+		peers: "EK: fails; NI: lost",
 	},
 ];

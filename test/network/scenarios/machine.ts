@@ -31,7 +31,8 @@ const modules = [
 		"mrp",
 		"8021q",
 	],
-	...["bridge", "veth", "dummy", "vrf", "macvlan"],
+	...["bridge", "veth", "dummy", "vrf", "macvlan", "ip_tunnel", "gre", "ip_gre", "tunnel4", "ipip"],
+	...["sit", "udp_tunnel", "ip6_udp_tunnel", "vxlan"],
 ];
 
 /** What the agent sent; see {@link Outcome} and {@link Capture}. */
