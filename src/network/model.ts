@@ -29,7 +29,7 @@ export interface Link {
 	readonly type: string;
 	/** rtnetlink kind of a virtual link: vlan, bond, bridge, veth, …; absent on hardware. */
 	readonly kind?: string;
-	/** Current hardware address. */
+	/** Current hardware address; on IP tunnels the IP address of the near end. */
 	readonly mac?: string;
 	/** Address burnt in, if the kernel knows it. */
 	readonly permanentMac?: string;

@@ -57,8 +57,7 @@ export const linkFields: Fields<Link> = {
 	ifalias: (each) => each.alias,
 	inet6_addr_gen_mode: (each) => each.addressGeneration,
 	"linkinfo.info_kind": (each) => each.kind,
-	"linkinfo.info_data.id": (each) =>
-		"id" in (each.details ?? {}) ? detail(each, "id") : undefined,
+	"linkinfo.info_data.id": (each) => (each.details?.kind === "vlan" ? each.details.id : undefined),
 	"linkinfo.info_data.protocol": (each) =>
 		each.details?.kind === "vlan"
 			? each.details.protocol.toUpperCase().replace("AD", "ad")

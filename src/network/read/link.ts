@@ -7,6 +7,7 @@ import {
 	operStates,
 	type Link as WireLink,
 } from "../../netlink/index.ts";
+import { showIp } from "../ip.ts";
 import type { Link, LinkDetails, PortDetails, PortVlan } from "../model.ts";
 import type { RawNetwork } from "../raw.ts";
 import { readDetails, readPort } from "./details.ts";
@@ -45,7 +46,7 @@ export function readLink(
 		index: link.index,
 		type: typeNames[type] ?? type,
 		kind,
-		mac: link.address === "" ? undefined : link.address,
+		mac: hardwareAddress(link),
 		permanentMac: permanentMac(link, name, raw),
 		mtu: link.mtu ?? 0,
 		flags: bitNames(linkFlags, link.flags).map(snake),
@@ -63,6 +64,19 @@ export function readLink(
 		details: withVlans(readDetails(link, names), own),
 		port: withPortVlans(readPort(link), own),
 	});
+}
+
+/** Types whose hardware address is the IP address of their near end. */
+const overIp: ReadonlySet<number> = new Set([
+	...[hardwareTypes.tunnel, hardwareTypes.tunnel6, hardwareTypes.sit],
+	...[hardwareTypes.ipgre, hardwareTypes.ip6gre],
+]);
+
+function hardwareAddress(link: WireLink): string | undefined {
+	if (link.address === undefined || link.address === "") return undefined;
+	const bytes = link.address.split(":").map((digits) => Number.parseInt(digits, 16));
+	const isIp = overIp.has(link.type) && (bytes.length === 4 || bytes.length === 16);
+	return isIp ? showIp(Uint8Array.from(bytes)) : link.address;
 }
 
 function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | undefined {
