@@ -29,15 +29,14 @@ export {
 } from "./header.ts";
 export { type Microcode, microcodeArchive } from "./microcode.ts";
 export { type EntryKind, kindOf, modeOf, permissionBits, showMode } from "./mode.ts";
+export { nameKey } from "./name.ts";
 export {
 	type CpioEvent,
 	CpioParser,
 	type ParsedEntry,
 	type ParseOptions,
-	parseCpio,
-	type ReadEntry,
-	readCpio,
 } from "./parse.ts";
-export { nameKey, type Plan, type PlannedEntry, type PlanOptions, planCpio } from "./plan.ts";
+export { type Plan, type PlannedEntry, type PlanOptions, planCpio } from "./plan.ts";
+export { parseCpio, type ReadEntry, readCpio } from "./read.ts";
 export { addToSum } from "./sum.ts";
 export { type CpioChunk, chunksOf, packCpio, type WriteOptions, writeCpio } from "./write.ts";

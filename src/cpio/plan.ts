@@ -3,9 +3,7 @@ import type { CpioCode } from "./codes.ts";
 import type { CpioEntry, LinkEntry, Name, Splice } from "./entry.ts";
 import { alignment, headerSize, maxFileSize, pathMax, trailerName } from "./header.ts";
 import { type EntryKind, modeOf, permissionBits } from "./mode.ts";
-
-// Names are compared and looked up as strings of one character a byte: JavaScript orders those as memcmp(3) would.
-type Key = string;
+import { fromKey, type Key, nameKey, rootKey } from "./name.ts";
 
 /** How an archive is laid out. */
 export interface PlanOptions {
@@ -80,7 +78,6 @@ interface Slot<R> {
 }
 
 const nothing = new Uint8Array(0);
-const rootKey = ".";
 
 /**
  * Decides every byte of an archive but the contents: normalised names, the parents nobody listed, one order,
@@ -352,56 +349,6 @@ function linkError(slot: { name: Uint8Array; link?: Key }, found: string): Ekexe
 		expected: `${showBytes(fromKey(slot.link ?? ""))} to be a file, device, fifo or socket of this archive`,
 		found,
 	});
-}
-
-/** Anything that makes a path not what it is to be: slashes at its ends or doubled, `.` or `..` as a part, NUL. */
-const unusual = /^\/|\/$|\/\/|(?:^|\/)\.\.?(?:\/|$)|\0|[^\0-\x7f]/;
-
-/**
- * The one form of a name: no `./`, `/` or doubled slashes; `.` for the root. One character for each byte, so that
- * it can be a key, and sorts as memcmp(3) does. Throws `CPIO_NAME` for what no archive can hold.
- */
-export function nameKey(given: Name, field = "name"): string {
-	if (typeof given === "string" && given !== "" && given.length < pathMax && !unusual.test(given)) {
-		if (given !== trailerName && !given.startsWith(`${trailerName}/`)) return given;
-	}
-	const raw = toKey(typeof given === "string" ? utf8(given) : given);
-	const parts = raw.split("/").filter((part) => part !== "" && part !== ".");
-	const key = parts.join("/");
-	const fault =
-		raw === ""
-			? "it is empty"
-			: raw.includes("\0")
-				? "it holds a NUL"
-				: parts.includes("..")
-					? "it holds .."
-					: parts[0] === trailerName
-						? "it ends an archive"
-						: key.length >= pathMax
-							? `it has ${key.length} bytes, PATH_MAX allows ${pathMax - 1}`
-							: undefined;
-	if (fault !== undefined) {
-		throw new EkexecError<CpioCode>("usage", "CPIO_NAME", `${field} cannot be written: ${fault}`, {
-			where: showBytes(fromKey(raw.slice(0, pathMax))),
-			field,
-		});
-	}
-	return key === "" ? rootKey : key;
-}
-
-function toKey(bytes: Uint8Array): Key {
-	// In pieces: arguments of a call live on the stack.
-	let key = "";
-	for (let at = 0; at < bytes.length; at += 8192) {
-		key += String.fromCharCode(...bytes.subarray(at, at + 8192));
-	}
-	return key;
-}
-
-function fromKey(key: Key): Uint8Array {
-	const bytes = new Uint8Array(key.length);
-	for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i);
-	return bytes;
 }
 
 function number(
