@@ -1,10 +1,10 @@
 // The arm64 helper under QEMU's user emulation: the same conversation, other numbers of system calls.
-import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { text, utf8 } from "../../src/bytes/index.ts";
 import {
 	complaintOf,
@@ -23,7 +23,10 @@ const lacking = missing("qemu-aarch64");
 
 describe.skipIf(lacking !== "")(`the arm64 helper under emulation ${lacking}`, () => {
 	const words = ["qemu-aarch64", fileURLToPath(helperFile("aarch64"))];
-	const folder = mkdtempSync(join(tmpdir(), "ekexec-arm64-"));
+	const folder = join(tmpdir(), `ekexec-arm64-${randomUUID()}`);
+	beforeAll(() => {
+		mkdirSync(folder);
+	});
 	afterAll(() => {
 		rmSync(folder, { recursive: true });
 	});

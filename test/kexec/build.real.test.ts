@@ -1,10 +1,11 @@
 // The committed binaries are what the sources say, and what they claim to be.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toHex } from "../../src/bytes/index.ts";
 import { trampoline as arm64Trampoline } from "../../src/kexec/arm64-load.ts";
 import { buildHelper, compilerVersion } from "../../src/kexec/helper/build.ts";
@@ -57,7 +58,10 @@ const builds = missing("clang", "ld.lld");
 const other =
 	builds === "" && compilerVersion() !== recorded ? `another compiler than ${recorded}` : "";
 describe.skipIf(builds !== "" || other !== "")(`a rebuild ${builds}${other}`, () => {
-	const folder = mkdtempSync(join(tmpdir(), "ekexec-build-"));
+	const folder = join(tmpdir(), `ekexec-build-${randomUUID()}`);
+	beforeAll(() => {
+		mkdirSync(folder);
+	});
 	afterAll(() => {
 		rmSync(folder, { recursive: true });
 	});

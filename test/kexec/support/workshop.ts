@@ -1,7 +1,8 @@
+import { randomUUID } from "node:crypto";
 import {
 	chmodSync,
 	copyFileSync,
-	mkdtempSync,
+	mkdirSync,
 	readdirSync,
 	readFileSync,
 	readlinkSync,
@@ -37,7 +38,8 @@ export interface Workshop {
 }
 
 export function workshop(): Workshop {
-	const folder = mkdtempSync(join(tmpdir(), "ekexec-helper-"));
+	// Made only when a test of the file runs.
+	const folder = join(tmpdir(), `ekexec-helper-${randomUUID()}`);
 	const path = (name: string) => join(folder, name);
 	const helper = path("helper");
 	const under: Workshop["under"] = (answers, ...words) => [
@@ -47,6 +49,7 @@ export function workshop(): Workshop {
 		...words,
 	];
 	beforeAll(() => {
+		mkdirSync(folder);
 		// Others must be able to run it, too.
 		chmodSync(folder, 0o755);
 		copyFileSync(ownHelper ?? "", helper);
