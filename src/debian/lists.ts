@@ -68,12 +68,17 @@ export async function openPackages(
 	const where = `${showUrl(source.uri)}dists/${source.suite}/${path}`;
 	const add = count(`${source.suite} ${path}`);
 	const kept = join(store.folder, "lists", `${plain.sha256}.packages`);
-	const bytes = await readIfThere(kept);
-	const known = bytes && readCondensed(bytes);
-	if (known !== undefined) {
+	const condensedBefore = async (): Promise<CondensedPackages | undefined> => {
+		const bytes = await readIfThere(kept);
+		const known = bytes && readCondensed(bytes);
+		if (known === undefined) return undefined;
 		await touch(kept);
-		add(file.size, true);
 		return { text: known, archive: source.archive, where };
+	};
+	const before = await condensedBefore();
+	if (before !== undefined) {
+		add(file.size, true);
+		return before;
 	}
 	if (plain.size > packagesMax || file.size > packagesMax) {
 		throw debianError("check", "DEBIAN_SIZE", "the list of packages is too long to be one", {
@@ -87,7 +92,13 @@ export async function openPackages(
 	const urls = index.byHash ? [new URL(`by-hash/SHA256/${file.sha256}`, named), named] : [named];
 	const had = await fetchBlob(store, { urls, ...file }, context, add);
 	if (had) add(file.size, true);
-	const packed = (await readIfThere(store.path(file.sha256))) ?? Buffer.alloc(0);
+	const packed = await readIfThere(store.path(file.sha256));
+	if (packed === undefined) {
+		// Whoever wanted the same list at the same time has condensed it, and taken the packed one away.
+		const meanwhile = await condensedBefore();
+		if (meanwhile !== undefined) return meanwhile;
+		throw debianError("failed", "DEBIAN_MISSING", "the list vanished from the cache", { where });
+	}
 	const text = await decompressAll(packed, index.compression, plain.size, where, context.signal);
 	const digest = hashOf(text);
 	if (digest !== plain.sha256) {

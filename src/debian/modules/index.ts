@@ -1,7 +1,7 @@
 /** Kernel modules: what they say about themselves, and the tables that modprobe and udev look them up in. */
-export { AliasTable, underscored } from "./alias.ts";
+export { AliasTable } from "./alias.ts";
 export { chooseModules, type ModuleChoice, type ModuleWishes } from "./choose.ts";
-export { type ModulesCode, ObjectFile } from "./elf.ts";
+export type { ModulesCode } from "./elf.ts";
 export {
 	type ModuleInfo,
 	moduleName,
