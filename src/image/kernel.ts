@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { concat, text, utf8 } from "../bytes/index.ts";
+import { concat, text } from "../bytes/index.ts";
 import { decompress } from "../compress/index.ts";
 import {
 	chooseModules,
@@ -180,14 +180,4 @@ export async function makeModules(
 		tree.set(`${root}/${name}`, { kind: "file", mode: 0o644, owner, content });
 	}
 	return { tree, chosen: choice.modules, unanswered: choice.unanswered };
-}
-
-/** Text as a file of a tree. */
-export function textFile(content: string): {
-	readonly kind: "file";
-	readonly mode: number;
-	readonly owner: undefined;
-	readonly content: Uint8Array;
-} {
-	return { kind: "file", mode: 0o644, owner: undefined, content: utf8(content) };
 }
