@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, showBytes, utf8 } from "../bytes/index.ts";
 import { type Command, command } from "./command.ts";
 
 export const netDiff: Command = command({
@@ -39,7 +39,8 @@ export const netDiff: Command = command({
 					change === "missing"
 						? "missing"
 						: `${field} was ${JSON.stringify(before) ?? "not set"}, is ${JSON.stringify(after) ?? "not set"}`;
-				io.stdout.write(`${what} ${name}: ${how}\n`);
+				// The files may come from anywhere: nothing in them drives the terminal.
+				io.stdout.write(`${showBytes(utf8(`${what} ${name}: ${how}`))}\n`);
 			}
 		}
 		return differences.length === 0 ? 0 : 1;

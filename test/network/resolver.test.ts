@@ -79,6 +79,16 @@ describe("nameservers", () => {
 		}
 	});
 
+	test("nothing of the host's files drives a terminal", () => {
+		const found = resolve({
+			"/etc/resolv.conf": "nameserver fe80::1%\u001b[31m\noptions \u001b[1m\nsearch \u001b[1m\n",
+			"/var/lib/dhcp/\u001b[2J.leases":
+				'lease {\n interface "e";\n option domain-name-servers 10.1.0.53;\n}\n',
+		});
+		expect(found.servers).toEqual(["10.1.0.53"]);
+		expect(JSON.stringify(found)).not.toContain("u001b");
+	});
+
 	test("public ones are the last resort, and named as such", () => {
 		const found = resolve({ "/etc/resolv.conf": stub });
 		expect(found).toMatchObject({ servers: ["1.1.1.1", "9.9.9.9"], source: "public resolvers" });

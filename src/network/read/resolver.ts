@@ -1,4 +1,4 @@
-import { text } from "../../bytes/index.ts";
+import { showBytes, text, utf8 } from "../../bytes/index.ts";
 import { canonicalIp, isLoopback, parseIp } from "../ip.ts";
 import type { Family, Resolver } from "../model.ts";
 import type { RawNetwork } from "../raw.ts";
@@ -40,7 +40,8 @@ export function readResolver(raw: RawNetwork, context: ResolverContext): Resolve
 		const outside = [...new Set(servers)].filter((server) => !isOwn(server, context.own));
 		if (outside.length === 0) continue;
 		const search = main.search.length > 0 ? main.search : searchOf(raw, context);
-		return { servers: outside, search, options: main.options, source };
+		// The name of a lease's file is the target's to choose, and this is printed.
+		return { servers: outside, search, options: main.options, source: showBytes(utf8(source)) };
 	}
 	const families: readonly Family[] = context.families.length > 0 ? context.families : [4];
 	return {
@@ -113,7 +114,9 @@ function serverOf(word: string, context: ResolverContext): readonly string[] {
 	if (parseIp(address) === undefined) return [];
 	if (zone === undefined) return [canonicalIp(address)];
 	const link = /^\d+$/.test(zone) ? context.names(Number(zone)) : zone;
-	return link === undefined ? [] : [`${canonicalIp(address)}%${link}`];
+	return link === undefined || !/^[\x21-\x7e]{1,15}$/.test(link)
+		? []
+		: [`${canonicalIp(address)}%${link}`];
 }
 
 function isOwn(server: string, own: ReadonlySet<string>): boolean {
