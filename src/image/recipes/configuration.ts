@@ -113,11 +113,11 @@ export const configuration: readonly RecipeFile[] = [
 	{ path: "usr/bin/sh", link: "bash" },
 	{ path: "usr/bin/awk", link: "mawk" },
 	{ path: "usr/bin/which", link: "which.debianutils" },
-	{ path: "usr/bin/vim", link: "vim.basic" },
-	{ path: "usr/bin/vi", link: "vim.basic" },
-	{ path: "usr/bin/view", link: "vim.basic" },
-	{ path: "usr/bin/vimdiff", link: "vim.basic" },
-	{ path: "usr/bin/editor", link: "vim.basic" },
+	{ path: "usr/bin/vim", link: "vim.tiny" },
+	{ path: "usr/bin/vi", link: "vim.tiny" },
+	{ path: "usr/bin/view", link: "vim.tiny" },
+	{ path: "usr/bin/vimdiff", link: "vim.tiny" },
+	{ path: "usr/bin/editor", link: "vim.tiny" },
 	{ path: "usr/bin/pager", link: "less" },
 
 	// People and names.
