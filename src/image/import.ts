@@ -301,14 +301,13 @@ async function describe(
 	const format = identify(head);
 	const compression: Compression = compressions.find((word) => word === format) ?? "none";
 	const unpackedSize = segments.reduce((sum, segment) => sum + segment.unpackedSize, 0);
-	const release =
-		"version" in header && typeof header.version === "string" ? header.version.split(" ")[0] : "";
+	const release = "release" in header ? header.release : "";
 	const manifest = formatManifest({
 		format: manifestFormat,
 		name,
 		architecture,
 		kernel: {
-			release: release === undefined || release === "" ? "unknown" : release,
+			release: release === "" ? "unknown" : release,
 			file: "kernel",
 			size: kernel.length,
 			sha256: createHash("sha256").update(kernel).digest("hex"),

@@ -1,0 +1,167 @@
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildImage, type Image, type ImageTarget, inspectImage } from "../../src/image/index.ts";
+import { missing } from "../support/programs.ts";
+import { bootRescue, type RescueVm } from "./rescue-vm.ts";
+
+const lacking = missing("qemu-system-x86_64", "ssh", "ssh-keygen");
+
+/** What the devices below tell of themselves, as the machine's /sys has it. */
+const target: ImageTarget = {
+	modaliases: [
+		"pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00",
+		"pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00",
+		"pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00",
+		"pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02",
+		"pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01",
+		"pci:v00001000d00000060sv00001028sd00001F15bc01sc04i00",
+		"pci:v000015ADd000007B0sv000015ADsd000007B0bc02sc00i00",
+	],
+	filesystems: ["ext4", "xfs", "btrfs"],
+};
+
+/** Every tool of the recipe, with the words that make it tell its version (or usage) and succeed. */
+const tools = [
+	..."arch-chroot -h|bash --version|blkid --version|btrfs --version|bzip2 --help|cfdisk --version".split(
+		"|",
+	),
+	..."cryptsetup --version|curl --version|ddrescue --version|dmidecode --version|dmsetup --version".split(
+		"|",
+	),
+	..."e2fsck -V|ethtool --version|fdisk --version|file --version|gdisk -h|genfstab -h".split("|"),
+	..."ip -V|journalctl --version|less --version|lsblk --version|lsof -v|lspci --version|lsusb --version".split(
+		"|",
+	),
+	..."lvm version|mdadm --version|mkfs.btrfs --version|mkfs.ext4 -V|mkfs.fat --help|mkfs.xfs -V".split(
+		"|",
+	),
+	..."modprobe --version|nano --version|networkctl --version|ntfs-3g --version|ntfsfix --version".split(
+		"|",
+	),
+	..."nvme version|parted --version|photorec /version|ping -V|rsync --version|sgdisk --version".split(
+		"|",
+	),
+	..."sftp -V|smartctl --version|ss -V|ssh -V|strace --version|systemctl --version|tar --version".split(
+		"|",
+	),
+	..."tcpdump --version|testdisk /version|thin_check --version|tmux -V|top -V|udevadm --version".split(
+		"|",
+	),
+	..."vim --version|xfs_repair -V|xz --version|zstd --version|awk -W version|less --version".split(
+		"|",
+	),
+];
+
+describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking}`, () => {
+	let home = "";
+	let image: Image;
+	let rescue: RescueVm;
+
+	beforeAll(async () => {
+		home = await mkdtemp(join(tmpdir(), "ekexec-boot-"));
+		// A quick level: what is tested is what is inside.
+		const packing = { codec: "xz", level: 0 } as const;
+		image = (await buildImage({ target, packing, out: join(home, "image") })).image;
+		const disks = await Promise.all(
+			(["nvme", "ahci", "megasas"] as const).map(async (model) => {
+				const file = join(home, `${model}.raw`);
+				await writeFile(file, "");
+				await truncate(file, 64 << 20);
+				return { file, format: "raw" as const, model };
+			}),
+		);
+		rescue = await bootRescue(image, home, {
+			memory: 512,
+			cpus: 2,
+			drives: disks,
+			nics: ["e1000e", "vmxnet3"].map((model) => ({ model, backend: "user,restrict=on" })),
+		});
+	}, 600_000);
+	afterAll(async () => {
+		await rescue?.vm.stop();
+		await rm(home, { recursive: true, force: true });
+	});
+
+	test("no unit failed, and nothing waits", async () => {
+		const said = await rescue.ssh(
+			"systemctl --failed --no-legend --plain; systemctl is-system-running",
+		);
+		expect(said.trim()).toBe("running");
+	});
+
+	test("it is the one we made", async () => {
+		expect(await rescue.ssh("cat /etc/ekexec/nonce")).toBe(`${rescue.nonce}\n`);
+		expect(await rescue.ssh("hostname; uname -r")).toBe(
+			`emergency\n${image.manifest.kernel.release}\n`,
+		);
+	});
+
+	test("every tool of the recipe runs", async () => {
+		const line = tools
+			.map(
+				(words) =>
+					`${words} </dev/null >/dev/null 2>/tmp/why || { echo "${words}: $?"; cat /tmp/why; }`,
+			)
+			.join("; ");
+		expect(await rescue.ssh(line)).toBe("");
+	});
+
+	test("udev loads the driver of every device", async () => {
+		const loaded = (await rescue.ssh("cut -d' ' -f1 /proc/modules")).split("\n");
+		for (const name of ["virtio_net", "e1000e", "nvme", "ahci", "megaraid_sas", "vmxnet3"]) {
+			expect(loaded).toContain(name);
+		}
+		const disks = (await rescue.ssh("lsblk --noheadings --nodeps --output NAME,SIZE")).trim();
+		expect(disks.match(/\b64M\b/g)).toHaveLength(3);
+	});
+
+	test("depmod of the machine agrees with our tables", async () => {
+		const sorted = (text: string) =>
+			text
+				.split("\n")
+				.filter((line) => line !== "" && !line.startsWith("#"))
+				.map((line) => (line.includes(".ko:") ? line.split(" ").sort().join(" ") : line))
+				.sort();
+		const folder = "/lib/modules/$(uname -r)";
+		const theirs = await rescue.ssh("depmod -n");
+		const text = theirs
+			.split("\n")
+			.filter((line) => !line.includes("\0"))
+			.join("\n");
+		const names = ["dep", "alias", "softdep", "symbols", "devname"].map(
+			(n) => `${folder}/modules.${n}`,
+		);
+		expect(sorted(await rescue.ssh(`cat ${names.join(" ")}`))).toEqual(sorted(text));
+	});
+
+	test("the network is the identity's, sshd takes keys only, memory is left", async () => {
+		expect(await rescue.ssh("networkctl list --no-legend --no-pager")).toMatch(
+			/routable\s+configured/,
+		);
+		expect(await rescue.ssh("sshd -T | grep -E '^(passwordauthentication|usepam|port) '")).toBe(
+			"port 22\nusepam no\npasswordauthentication no\n",
+		);
+		expect(
+			Number(await rescue.ssh("sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")),
+		).toBeGreaterThan(64_000);
+		expect(await rescue.ssh("swapon --noheadings --show=NAME")).toBe("/dev/zram0\n");
+	});
+
+	test("the greeting tells what this is, for how long, and which disks are here", async () => {
+		const greeting = await rescue.ssh("cat /etc/motd");
+		for (const part of [/ekexec rescue system/, /In place of web1/, / up /, /nvme0n1/, /reboot/]) {
+			expect(greeting).toMatch(part);
+		}
+	});
+
+	test("the list of contents names what is there", async () => {
+		const { files, modules } = await inspectImage(image);
+		expect(
+			files.some((file) => file.path === "usr/sbin/sshd" && file.package === "openssh-server"),
+		).toBe(true);
+		expect(modules).toContain("megaraid_sas");
+		expect(modules).not.toContain("mlx5_core");
+	});
+});

@@ -1,0 +1,105 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { utf8 } from "../../src/bytes/index.ts";
+import { codecs } from "../../src/compress/index.ts";
+import { type CpioEntry, readCpio } from "../../src/cpio/index.ts";
+import { bestPacking, writeLayer } from "../../src/image/layer.ts";
+import { pruneTree } from "../../src/image/prune.ts";
+import { FileTree } from "../../src/image/tree.ts";
+import { squarify } from "../../src/image/treemap.ts";
+
+let home = "";
+beforeAll(async () => {
+	home = await mkdtemp(join(tmpdir(), "ekexec-layer-"));
+});
+afterAll(async () => rm(home, { recursive: true }));
+
+const entries: CpioEntry<never>[] = [
+	{ kind: "file", name: "usr/bin/b", mode: 0o755, content: "b".repeat(5000) },
+	{ kind: "symlink", name: "bin", target: "usr/bin" },
+	{ kind: "link", name: "usr/bin/c", target: "usr/bin/b" },
+	{ kind: "file", name: "etc/a", content: "a" },
+];
+
+test("the same entries, in whichever order, give the same bytes", async () => {
+	const one = await writeLayer(join(home, "1"), entries, bestPacking());
+	const two = await writeLayer(join(home, "2"), [...entries].reverse(), bestPacking());
+	expect(two).toEqual(one);
+	expect(await readFile(join(home, "1"))).toEqual(await readFile(join(home, "2")));
+	// Two pages for the one, one for the other; the link counts once.
+	expect(one.memorySize).toBe(3 * 4096 + 4096);
+});
+
+test("the layer unpacks to what was put in", async () => {
+	const written = await writeLayer(join(home, "3"), entries, { codec: "gzip", level: 6 });
+	const { byteSource } = await import("../../src/compress/index.ts");
+	const parts: Uint8Array[] = [];
+	for await (const part of codecs.gzip.decode(byteSource([await readFile(join(home, "3"))])))
+		parts.push(part);
+	const whole = Buffer.concat(parts);
+	expect(whole.length).toBe(written.unpackedSize);
+	const names = [...readCpio(whole)].map((entry) => Buffer.from(entry.name).toString());
+	expect(names).toEqual(["bin", "etc", "etc/a", "usr", "usr/bin", "usr/bin/b", "usr/bin/c"]);
+});
+
+test("scripts without interpreter and links to nothing go, what is used stays", () => {
+	const tree = new FileTree();
+	const file = (path: string, content: string, mode = 0o755) =>
+		tree.set(path, { kind: "file", owner: "p", mode, content: utf8(content) });
+	const link = (path: string, target: string) =>
+		tree.set(path, { kind: "symlink", owner: "p", mode: 0o777, target });
+	tree.set("usr/bin", { kind: "directory", owner: "p", mode: 0o755 });
+	tree.set("usr/share/empty", { kind: "directory", owner: "p", mode: 0o755 });
+	link("bin", "usr/bin");
+	file("usr/bin/sh", "binary");
+	file("usr/bin/good", "#!/bin/sh -e\n");
+	file("usr/bin/env-good", "#!/usr/bin/env -S sh\n");
+	file("usr/bin/perl-script", "#!/usr/bin/perl -w\n");
+	file("usr/bin/py", "#!/usr/bin/env python3\n");
+	file("usr/share/data", "#!/usr/bin/perl\n", 0o644);
+	link("usr/bin/alias", "perl-script");
+	link("usr/bin/alias2", "alias");
+	link("etc/run", "/run/x");
+	expect(pruneTree(tree, [])).toEqual({
+		scripts: ["usr/bin/perl-script", "usr/bin/py"],
+		libraries: [],
+		links: ["usr/bin/alias", "usr/bin/alias2"],
+	});
+	expect([...tree.nodes.keys()].sort()).toEqual([
+		"bin",
+		"etc/run",
+		"usr/bin",
+		"usr/bin/env-good",
+		"usr/bin/good",
+		"usr/bin/sh",
+		"usr/share/data",
+	]);
+});
+
+test("the other names of a dropped file keep its content", () => {
+	const tree = new FileTree();
+	tree.set("a", { kind: "file", owner: "p", mode: 0o755, content: utf8("x") });
+	tree.set("b", { kind: "link", owner: "p", mode: 0o777, target: "a" });
+	tree.set("c", { kind: "link", owner: "p", mode: 0o777, target: "a" });
+	tree.remove((path) => path === "a");
+	expect(tree.nodes.get("b")).toMatchObject({ kind: "file", mode: 0o755 });
+	expect(tree.nodes.get("c")).toMatchObject({ kind: "link", target: "b" });
+});
+
+test("a treemap fills its room in proportion", () => {
+	const boxes = squarify(
+		[60, 30, 20, 10, 5, 0].map((size) => ({ name: String(size), size })),
+		0,
+		0,
+		100,
+		50,
+	);
+	expect(boxes.length).toBe(5);
+	for (const box of boxes) expect((box.w * box.h) / 5000).toBeCloseTo(box.size / 125, 6);
+	const inside = boxes.every(
+		(b) => b.x >= 0 && b.y >= 0 && b.x + b.w <= 100.001 && b.y + b.h <= 50.001,
+	);
+	expect(inside).toBe(true);
+});

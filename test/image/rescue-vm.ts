@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { packCpio } from "../../src/cpio/index.ts";
+import { type Image, identityEntries } from "../../src/image/index.ts";
+import { startVm, type Vm, type VmOptions } from "../../src/vm/index.ts";
+import { find } from "../support/programs.ts";
+
+const run = promisify(execFile);
+
+export interface RescueVm {
+	readonly vm: Vm;
+	/** Runs a command line in the machine and gives what it printed; stderr joins in. */
+	ssh(command: string): Promise<string>;
+	/** The machine's host key as ssh-keyscan would show it. */
+	readonly hostKey: string;
+	readonly nonce: string;
+}
+
+/** Boots an image with an identity made here, and returns once its sshd has let us in. */
+export async function bootRescue(
+	image: Image,
+	home: string,
+	options: Omit<VmOptions, "kernel" | "initrd" | "cmdline">,
+	layers: readonly string[] = image.layers.map((layer) => layer.name),
+): Promise<RescueVm> {
+	for (const name of ["host", "me"]) {
+		const words = ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", join(home, name)];
+		await run(find("ssh-keygen") ?? "ssh-keygen", words);
+	}
+	const nonce = "0123456789abcdef";
+	const identity = packCpio(
+		identityEntries<never>("rootfs", {
+			hostKeys: [
+				{
+					type: "ed25519",
+					private: await readFile(join(home, "host")),
+					public: await readFile(join(home, "host.pub")),
+				},
+			],
+			authorizedKeys: await readFile(join(home, "me.pub")),
+			network: [
+				{
+					name: "10-test.network",
+					content: "[Match]\nDriver=virtio_net\n\n[Network]\nDHCP=ipv4\n",
+				},
+			],
+			nonce,
+			about: "  In place of web1.example.org.",
+		}),
+	);
+	const parts: Uint8Array[] = [];
+	for (const layer of image.layers) {
+		if (layers.includes(layer.name)) parts.push(await readFile(layer.path));
+	}
+	const size = parts.reduce((sum, part) => sum + part.length, 0);
+	parts.push(new Uint8Array((4 - (size % 4)) % 4), identity);
+	const initrd = join(home, "initrd");
+	await writeFile(initrd, Buffer.concat(parts));
+	// The last console is the one that tests read.
+	const console = image.manifest.architecture === "arm64" ? "ttyAMA0" : "ttyS0";
+	const vm = await startVm({
+		...options,
+		architecture: image.manifest.architecture,
+		kernel: image.kernel.path,
+		initrd,
+		cmdline: `${image.manifest.commandLine} console=${console}`,
+		nics: [{ backend: { forward: [{ port: 22 }] } }, ...(options.nics ?? [])],
+		onReboot: "exit",
+	});
+	const port = await vm.forwarded(22);
+	const hostKey = (await readFile(join(home, "host.pub"), "utf8")).split(" ").slice(0, 2).join(" ");
+	const known = join(home, "known_hosts");
+	await writeFile(known, `[127.0.0.1]:${port} ${hostKey}\n`);
+	const ssh = async (command: string, timeout = 240_000): Promise<string> => {
+		const words = [
+			...["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"],
+			...["-o", `UserKnownHostsFile=${known}`, "-o", "ConnectTimeout=30", "-o", "LogLevel=ERROR"],
+			...["-i", join(home, "me"), "-p", String(port), "root@127.0.0.1", command],
+		];
+		const { stdout, stderr } = await run(find("ssh") ?? "ssh", words, {
+			timeout,
+			maxBuffer: 64 << 20,
+		});
+		return stdout + stderr;
+	};
+	try {
+		await vm.console.waitFor(/Reached target.*multi-user\.target/, { timeout: 480_000 });
+		for (let left = 20; ; left--) {
+			try {
+				await ssh("true");
+				break;
+			} catch (error) {
+				if (left === 0) throw error;
+				await new Promise((resolve) => setTimeout(resolve, 2000));
+			}
+		}
+	} catch (error) {
+		await vm.stop();
+		throw error;
+	}
+	return { vm, ssh: (command) => ssh(command), hostKey, nonce };
+}
