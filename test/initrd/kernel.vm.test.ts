@@ -33,6 +33,7 @@ function initrd(busybox: Uint8Array): Buffer {
 		{ kind: "file", name: "bin/find", mode: 0o755, content: busybox },
 		{ kind: "link", name: "bin/stat", target: "bin/find" },
 		{ kind: "link", name: "bin/sha256sum", target: "bin/find" },
+		{ kind: "link", name: "bin/sleep", target: "bin/find" },
 		{ kind: "character", name: "dev/console", major: 5, minor: 1, mode: 0o600 },
 		{ kind: "file", name: "t/aligned", content: Buffer.alloc(9000, "big") },
 		{ kind: "file", name: "t/f", content: "old content that is longer" },
@@ -129,9 +130,10 @@ test.skipIf(lack)(`a real kernel unpacks what the tree in memory says ${lack}`, 
 	]);
 
 	const kernel = await debianKernel("amd64");
-	// find is the first process; when it ends the kernel panics, and with panic=-1 and -no-reboot QEMU ends.
+	// find is the first process; when it ends the kernel panics, and with panic=-1 and -no-reboot QEMU ends. What it
+	// printed has to be out of the serial line by then, so it comes to /t itself last and waits there.
 	const init =
-		"rdinit=/bin/find -- /t -exec /bin/stat -c %n|%f|%u|%g|%h|%s|%t|%T|%N {} ; -type f -exec /bin/sha256sum {} ;";
+		"rdinit=/bin/find -- /t -depth -exec /bin/stat -c %n|%f|%u|%g|%h|%s|%t|%T|%N {} ; ( -type f -exec /bin/sha256sum {} ; -o -path /t -exec /bin/sleep 5 ; )";
 	const words = [
 		"-accel",
 		"tcg",
