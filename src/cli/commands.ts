@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { completion } from "./completion.ts";
 import { demo } from "./demo.ts";
 import { abort, check, host } from "./host.ts";
 import { imageBuild } from "./image-build.ts";
@@ -49,4 +50,5 @@ export const commands: readonly Command[] = [
 	net,
 	netDiff,
 	kexecInspect,
+	completion,
 ];

@@ -5,6 +5,21 @@ export const planOptions = {
 		requiresArg: true,
 		describe: "Rescue image: a directory or tarball; without it, one is built and cached",
 	},
+	"image-sha256": {
+		type: "string",
+		requiresArg: true,
+		describe: "SHA-256 that the image's tarball or manifest must have",
+	},
+	"image-signature": {
+		type: "string",
+		requiresArg: true,
+		describe: "File with its signature, by minisign or ssh-keygen -Y",
+	},
+	"image-signer": {
+		type: "string",
+		requiresArg: true,
+		describe: "Public key, or a file with it, that must have signed",
+	},
 	mirror: {
 		type: "string",
 		requiresArg: true,

@@ -1,12 +1,15 @@
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
-import { type BuildProgress, buildImage, type Image, openImage } from "../image/index.ts";
+import { type BuildProgress, buildImage, type Image, importImage } from "../image/index.ts";
 import type { Facts } from "../kexec/index.ts";
 import type { Io } from "./command.ts";
 import { showSize } from "./progress.ts";
 
 export interface ImageArguments {
 	readonly image?: string | undefined;
+	readonly "image-sha256"?: string | undefined;
+	readonly "image-signature"?: string | undefined;
+	readonly "image-signer"?: string | undefined;
 	readonly mirror?: string | undefined;
 	readonly modules: "auto" | "generic" | "target";
 }
@@ -22,7 +25,15 @@ export function imageForTarget(
 ): (facts: Facts) => Promise<Image> {
 	return async (facts) => {
 		const { signal } = io;
-		if (args.image !== undefined) return openImage(resolve(io.cwd, args.image), { signal });
+		if (args.image !== undefined) {
+			const { "image-sha256": sha256, "image-signature": signature, "image-signer": signer } = args;
+			return importImage(resolve(io.cwd, args.image), {
+				signal,
+				...(sha256 === undefined ? {} : { sha256 }),
+				...(signature === undefined ? {} : { signature: resolve(io.cwd, signature) }),
+				...(signer === undefined ? {} : { signer }),
+			});
+		}
 		const { architecture } = facts;
 		if (architecture !== "amd64" && architecture !== "arm64") {
 			throw new EkexecError(

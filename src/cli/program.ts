@@ -61,6 +61,10 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 			);
 		});
 
+	const grouped = new Set(groups.map((group) => group.name));
+	for (const cmd of commands) {
+		if (!grouped.has(cmd.usage.split(" ", 1)[0] ?? "")) register(parser, cmd, cmd.usage);
+	}
 	for (const group of groups) {
 		parser.command(group.name, group.summary, (sub) => {
 			for (const cmd of commands.filter((c) => c.usage.startsWith(`${group.name} `))) {
@@ -73,13 +77,9 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 				: sub.demandCommand(1, `Which command of ${group.name}?`).strict();
 		});
 	}
-	const grouped = new Set(groups.map((group) => group.name));
-	for (const cmd of commands) {
-		if (!grouped.has(cmd.usage.split(" ", 1)[0] ?? "")) register(parser, cmd, cmd.usage);
-	}
 
 	try {
-		await parser.parseAsync([...argv], {}, (_error, _args, output) => {
+		await parser.parseAsync(withCommand(argv), {}, (_error, _args, output) => {
 			if (output !== "") io.stdout.write(`${output}\n`);
 		});
 	} catch (error) {
@@ -87,6 +87,12 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		throw error;
 	}
 	return 0;
+}
+
+/** `ekexec root@somehost` means `ekexec host root@somehost`: no command has an `@` in its name. */
+function withCommand(argv: readonly string[]): string[] {
+	const [first = ""] = argv;
+	return first.includes("@") || first.startsWith("ssh://") ? ["host", ...argv] : [...argv];
 }
 
 function columns(io: Io): number {

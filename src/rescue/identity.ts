@@ -5,9 +5,10 @@ import {
 	type Identity,
 	type IdentityHostKey,
 	identityEntries,
+	type NamedFile,
 } from "../image/index.ts";
 import type { Facts, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
-import { renderResolvConf, renderUnits } from "../network/index.ts";
+import { renderNixosImages, renderResolvConf, renderUnits } from "../network/index.ts";
 import type { RescuePlan } from "./plan.ts";
 
 /** A file of the target whose bytes the helper fills in there; they never leave it. */
@@ -21,8 +22,10 @@ export function identityOf(
 	facts: Facts,
 	nonce: string,
 	about: string,
+	adapter: Adapter,
 ): Identity<TargetFile> {
 	const { connection } = facts.ssh;
+	const foreign = adapter === "nixos-images";
 	// The port that this login used comes first: behind it the operator will look for the rescue system.
 	const ports = [...(connection ? [connection.serverPort] : []), ...facts.ssh.ports, 22];
 	return {
@@ -38,14 +41,20 @@ export function identityOf(
 			}),
 		authorizedKeys: plan.keys.authorizedKeys,
 		ports: [...new Set(ports)],
-		network: renderUnits(plan.network).map(({ name, content }) => ({ name, content })),
-		resolvConf: renderResolvConf(plan.network.network),
+		network: networkFiles(plan, foreign),
+		...(foreign ? {} : { resolvConf: renderResolvConf(plan.network.network) }),
 		nonce,
 		about,
 		...(facts.machineId !== undefined && /^[0-9a-f]{32}$/.test(facts.machineId)
 			? { machineId: facts.machineId }
 			: {}),
 	};
+}
+
+/** systemd-networkd's units, or the JSON that a nixos-images tarball reads. Throws where that cannot say the plan. */
+function networkFiles(plan: RescuePlan, foreign: boolean): NamedFile[] {
+	if (!foreign) return renderUnits(plan.network).map(({ name, content }) => ({ name, content }));
+	return renderNixosImages(plan.network).files.map(({ name, content }) => ({ name, content }));
 }
 
 /** `ed25519` of ssh_host_ed25519_key; a number where the name says nothing. */

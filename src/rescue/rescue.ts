@@ -199,7 +199,7 @@ class Rescue {
 	): Promise<{ delivery: Delivery; choice: LoadChoice }> {
 		const { options } = this;
 		const { signal, report } = options;
-		const identity = identityOf(plan, facts, nonce, options.about(facts));
+		const identity = identityOf(plan, facts, nonce, options.about(facts), image.manifest.adapter);
 		const { parts, end } = layerParts(layers);
 		const last = identityParts(image.manifest.adapter, identity, end);
 		const initrd = { file: fileNumber.initrd, size: last.end, parts: [...parts, ...last.parts] };
