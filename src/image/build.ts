@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, link, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CpioEntry } from "../cpio/index.ts";
 import {
@@ -435,6 +435,7 @@ async function place(
 	await mkdir(dirname(directory), { recursive: true });
 	const draft = await mkdtemp(`${directory}.`);
 	try {
+		await chmod(draft, 0o755);
 		await mkdir(join(draft, "layers"));
 		for (const [name, content] of files) {
 			const path = join(draft, name);

@@ -78,7 +78,7 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 			drives: disks,
 			nics: ["e1000e", "vmxnet3"].map((model) => ({ model, backend: "user,restrict=on" })),
 		});
-	}, 600_000);
+	}, 900_000);
 	afterAll(async () => {
 		await rescue?.vm.stop();
 		await rm(home, { recursive: true, force: true });

@@ -86,7 +86,7 @@ export async function bootRescue(
 		return stdout + stderr;
 	};
 	try {
-		await vm.console.waitFor(/Reached target.*multi-user\.target/, { timeout: 480_000 });
+		await vm.console.waitFor(/Reached target.*multi-user\.target/, { timeout: 600_000 });
 		for (let left = 20; ; left--) {
 			try {
 				await ssh("true");
