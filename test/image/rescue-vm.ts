@@ -65,7 +65,8 @@ export async function bootRescue(
 		architecture: image.manifest.architecture,
 		kernel: image.kernel.path,
 		initrd,
-		cmdline: `${image.manifest.commandLine} console=${console}`,
+		// Under emulation on a busy host the timer may seem not to tick when the kernel looks.
+		cmdline: `${image.manifest.commandLine} no_timer_check console=${console}`,
 		nics: [{ backend: { forward: [{ port: 22 }] } }, ...(options.nics ?? [])],
 		onReboot: "exit",
 	});
