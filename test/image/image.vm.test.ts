@@ -43,7 +43,7 @@ const tools = [
 	..."nvme version|parted --version|photorec /version|ping -V|rsync --version|sgdisk --version".split(
 		"|",
 	),
-	..."sftp -V|smartctl --version|ss -V|ssh -V|strace --version|systemctl --version|tar --version".split(
+	..."smartctl --version|ss -V|ssh -V|strace --version|systemctl --version|tar --version".split(
 		"|",
 	),
 	..."tcpdump --version|testdisk /version|thin_check --version|tmux -V|top -V|udevadm --version".split(

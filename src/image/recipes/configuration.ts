@@ -290,7 +290,7 @@ ExecStart=/usr/bin/cat /etc/ekexec/greeting
 ExecStart=-/usr/bin/cat /etc/ekexec/identity
 ExecStart=-/usr/bin/uptime
 ExecStart=-/usr/sbin/ip -brief address
-ExecStart=-/usr/bin/lsblk --noheadings --exclude 7,253 --output NAME,SIZE,TYPE,FSTYPE,LABEL,MODEL
+ExecStart=-/usr/bin/lsblk --noheadings --exclude 7 --output NAME,SIZE,TYPE,FSTYPE,LABEL,MODEL
 ExecStart=/usr/bin/cat /etc/ekexec/next-steps
 ExecStartPost=/usr/bin/mv /run/ekexec/greeting.new /run/ekexec/greeting
 `,

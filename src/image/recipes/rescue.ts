@@ -145,6 +145,8 @@ export const rescue: Recipe = {
 		"!usr/lib/*/gconv/gconv-modules.d/**",
 		"usr/lib/*/*.{a,la,o}",
 		"usr/lib/locale/**",
+		// tmux starts in no other locale than one of UTF-8.
+		"!usr/lib/locale/C.utf8/**",
 		"usr/lib/systemd/{boot,catalog,import,ntp-units.d,portable,profile.d,ssh_config.d,system-preset,user,user-preset,user-generators,user-environment-generators,user.conf.d,sleep.conf.d}/**",
 		"usr/lib/systemd/{systemd-backlight,systemd-battery-check,systemd-binfmt,systemd-boot-check-no-failures,systemd-bsod,systemd-growfs,systemd-hibernate-resume,systemd-homed,systemd-hostnamed,systemd-initctl,systemd-localed,systemd-logind,systemd-measure,systemd-network-generator,systemd-pcrextend,systemd-pcrlock,systemd-pstore,systemd-quotacheck,systemd-random-seed,systemd-rfkill,systemd-sleep,systemd-socket-proxyd,systemd-ssh-proxy,systemd-storagetm,systemd-sysroot-fstab-check,systemd-sysv-install,systemd-timedated,systemd-tpm2-setup,systemd-update-done,systemd-update-utmp,systemd-user-runtime-dir,systemd-volatile-root,systemd-xdg-autostart-condition,systemd-initctl,systemd-keyutil,systemd-validatefs}",
 		"usr/lib/systemd/system-generators/**",
