@@ -26,7 +26,9 @@ const unpack = (name: string, file: string, threads = 0): Contestant => ({
 function archive(scratch: string): string {
 	const { path } = makeTree(join(scratch, "tree"));
 	const file = join(scratch, "tree.tar");
-	execFileSync("tar", ["--sort=name", "-cf", file, "-C", path, "."]);
+	// The programs, the libraries and the texts: 100 MB, or compressing takes longer than what is measured.
+	const parts = ["etc", "usr/bin", "usr/lib/systemd", "usr/sbin", "usr/share"];
+	execFileSync("tar", ["--sort=name", "-cf", file, "-C", path, ...parts]);
 	return file;
 }
 
@@ -48,8 +50,8 @@ export const benchmarks: readonly Benchmark[] = [
 			const { length: bytes } = readFileSync(file);
 			const blocks = `${file}.xz`;
 			const single = `${file}.single.xz`;
-			shell(["xz", "-T2", "-2", "--check=crc32", "--block-size=8MiB", "-c", file], blocks);
-			shell(["xz", "-T1", "-2", "--check=crc32", "-c", file], single);
+			shell(["xz", "-T2", "-1", "--check=crc32", "--block-size=8MiB", "-c", file], blocks);
+			shell(["xz", "-T1", "-1", "--check=crc32", "-c", file], single);
 			shell(["gzip", "-6", "-c", file], `${file}.gz`);
 			await frame.compare(
 				"xz, blocks of 8 MiB, to /dev/null",
@@ -94,7 +96,7 @@ export const benchmarks: readonly Benchmark[] = [
 		async run(frame) {
 			const file = archive(frame.scratch);
 			// A part is enough for the slow ones.
-			const content = readFileSync(file).subarray(0, 64 * 2 ** 20);
+			const content = readFileSync(file).subarray(0, 24 * 2 ** 20);
 			const bytes = content.length;
 			const part = join(frame.scratch, "part");
 			shell(["head", "-c", String(bytes), file], part);

@@ -103,6 +103,13 @@ export const benchmarks: readonly Benchmark[] = [
 				rounds: 9,
 				note: `${files} files, ${Math.round(bytes / 1e6)} MB, to a file in memory, process start included.`,
 			});
+			// Programs and libraries of systemd: a tenth of the tree is enough for what takes its time.
+			const part = join(all.tree.path, "usr/lib/systemd");
+			const names = execFileSync("find", [".", "-mindepth", "1"], { cwd: part }).toString();
+			const list = join(frame.scratch, "part-list");
+			writeFileSync(list, `${names.trimEnd().split("\n").sort().join("\n")}\n`);
+			const partBytes = Number(execFileSync("du", ["-sb", part]).toString().split("\t")[0]);
+			const some = { ...all, list, tree: { ...all.tree, path: part } };
 			const pack = (codec: string, level: number, reason?: string): Contestant => ({
 				name: `ekexec initrd pack --compress ${codec} --level ${level}`,
 				argv: [
@@ -110,27 +117,27 @@ export const benchmarks: readonly Benchmark[] = [
 					...`initrd pack . --compress ${codec} --level ${level} -o`.split(" "),
 					all.output,
 				],
-				cwd: all.tree.path,
+				cwd: part,
 				missing: reason,
 			});
 			await frame.compare(
 				"packing, gzip",
-				[pack("gzip", 6), piped("cpio | gzip -6", "gzip -6 -n", all, "gzip")],
-				{ bytes, rounds: 3 },
+				[pack("gzip", 6), piped("cpio | gzip -6", "gzip -6 -n", some, "gzip")],
+				{ bytes: partBytes, rounds: 3 },
 			);
 			const xz = "xz -T0 --check=crc32 --block-size=8MiB --lzma2=preset=1,dict=1MiB";
 			await frame.compare(
 				"packing, xz",
-				[pack("xz", 1), piped("cpio | xz -T0 -1, dictionary 1 MiB", xz, all, "xz")],
-				{ bytes, rounds: 3 },
+				[pack("xz", 1), piped("cpio | xz -T0 -1, dictionary 1 MiB", xz, some, "xz")],
+				{ bytes: partBytes, rounds: 3 },
 			);
 			await frame.compare(
 				"packing, zstd",
 				[
 					pack("zstd", 9, codecs.zstd.cannotCompress),
-					piped("cpio | zstd -T0 -9", "zstd -q -T0 -9", all, "zstd"),
+					piped("cpio | zstd -T0 -9", "zstd -q -T0 -9", some, "zstd"),
 				],
-				{ bytes, rounds: 3 },
+				{ bytes: partBytes, rounds: 3 },
 			);
 		},
 	},
