@@ -122,20 +122,20 @@ export const benchmarks: readonly Benchmark[] = [
 			});
 			await frame.compare(
 				"packing, gzip",
-				[pack("gzip", 6), piped("cpio | gzip -6", "gzip -6 -n", some, "gzip")],
+				[pack("gzip", 6), piped("GNU cpio into gzip -6", "gzip -6 -n", some, "gzip")],
 				{ bytes: partBytes, rounds: 3 },
 			);
 			const xz = "xz -T0 --check=crc32 --block-size=8MiB --lzma2=preset=1,dict=1MiB";
 			await frame.compare(
 				"packing, xz",
-				[pack("xz", 1), piped("cpio | xz -T0 -1, dictionary 1 MiB", xz, some, "xz")],
+				[pack("xz", 1), piped("GNU cpio into xz -T0 -1, dictionary 1 MiB", xz, some, "xz")],
 				{ bytes: partBytes, rounds: 3 },
 			);
 			await frame.compare(
 				"packing, zstd",
 				[
 					pack("zstd", 9, codecs.zstd.cannotCompress),
-					piped("cpio | zstd -T0 -9", "zstd -q -T0 -9", some, "zstd"),
+					piped("GNU cpio into zstd -T0 -9", "zstd -q -T0 -9", some, "zstd"),
 				],
 				{ bytes: partBytes, rounds: 3 },
 			);

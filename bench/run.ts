@@ -70,7 +70,13 @@ for (const benchmark of chosen) {
 	try {
 		console.error(`${benchmark.name} …`);
 		await benchmark.run(frame);
-		if (!values.dry) publish(benchmark.name, tables, new Date());
+		if (!values.dry) {
+			publish(benchmark.name, tables, new Date());
+			execFileSync("npx", ["biome", "format", "--write", "bench/README.md"], {
+				cwd: root,
+				stdio: ["ignore", "ignore", 2],
+			});
+		}
 	} finally {
 		rmSync(scratch, { recursive: true, force: true });
 	}

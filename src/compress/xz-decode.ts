@@ -3,10 +3,12 @@ import { concat } from "../bytes/index.ts";
 import type { DecompressOptions } from "./codec.ts";
 import { MAX_OUTPUT, MAX_WINDOW } from "./codec.ts";
 import { compressError, integerOption } from "./errors.ts";
-import { type LzmaFailure, type LzmaStream, newLzmaStream, runLzma } from "./lzma.ts";
+import { type LzmaFailure, newLzmaStream, runLzma } from "./lzma.ts";
+import { Lzma2Fault } from "./lzma2/fault.ts";
 import { outputMeter } from "./meter.ts";
 import { Pulse } from "./pulse.ts";
 import type { ByteSource } from "./source.ts";
+import { type BlockCoder, threadCoder } from "./workers.ts";
 import {
 	type BlockHeader,
 	type BlockSizes,
@@ -17,6 +19,7 @@ import {
 	readStreamHeader,
 	streamHeader,
 	streamTail,
+	XZ_EDGE,
 } from "./xz-format.ts";
 
 /** Unpacked bytes per call of the decoder: enough to forget the call's cost, little enough to hear an abort soon. */
@@ -34,9 +37,15 @@ const AHEAD_MOST = 512 * 1024 * 1024;
 /** Blocks on their way at most: they may be as small as twenty bytes, and each costs a decoder. */
 const MAX_JOBS = 256;
 
+/**
+ * Unpacked bytes from which on threads with our own decoder take over. lzma-native's is the same for any size, but its
+ * prebuilt liblzma was compiled without optimization and takes 1.7 times as long; starting a thread takes 30 ms.
+ */
+const THREADS_FROM = 4 * 1024 * 1024;
+
 /** Some LZMA2 chunks of one block: bytes, and how many they unpack to, as their headers say. */
 interface Piece {
-	readonly bytes: Uint8Array;
+	readonly bytes: Uint8Array<ArrayBuffer>;
 	readonly unpacked: number;
 }
 
@@ -44,6 +53,7 @@ interface Piece {
 interface Job {
 	/** Stream offset at which the block begins, for errors. */
 	readonly offset: number;
+	readonly header: BlockHeader;
 	readonly pieces: Piece[];
 	readonly output: Uint8Array[];
 	/** All pieces are there. */
@@ -81,6 +91,8 @@ class Decoder {
 	readonly #fresh: Job[] = [];
 	#check: Check = { id: 0, size: 0 };
 	#waiting = 0;
+	/** Unpacked bytes that the walker has come by. */
+	#seen = 0;
 	#walked = false;
 	#failure: unknown;
 	#stopped = false;
@@ -172,15 +184,17 @@ class Decoder {
 			if (sizeByte === undefined || sizeByte === 0) break;
 			while (!this.#over && this.#jobs.length >= MAX_JOBS) await this.#pulse.wait();
 			if (this.#over) return;
+			const offset = source.offset;
+			const header = await readBlockHeader(source, sizeByte, this.#options.maxWindow ?? MAX_WINDOW);
 			const job: Job = {
-				offset: source.offset,
+				offset,
+				header,
 				pieces: [],
 				output: [],
 				complete: false,
 				done: false,
 				failure: undefined,
 			};
-			const header = await readBlockHeader(source, sizeByte, this.#options.maxWindow ?? MAX_WINDOW);
 			this.#jobs.push(job);
 			this.#fresh.push(job);
 			blocks.push(await this.#walkBlock(job, header, meter));
@@ -230,6 +244,7 @@ class Decoder {
 			const chunk = await source.exactly(stored, "LZMA2 chunk");
 			meter(size);
 			unpacked += size;
+			this.#seen += size;
 			if (header.unpacked !== undefined && unpacked > header.unpacked) {
 				const expected = `${header.unpacked} bytes`;
 				throw fault("COMPRESS_CORRUPT", "xz uncompressed size", expected, "more");
@@ -278,9 +293,13 @@ class Decoder {
 	}
 
 	async #unpack(job: Job): Promise<void> {
-		let stream: LzmaStream | undefined;
+		let coder: BlockCoder | undefined;
 		try {
 			let ended = false;
+			// Until it is clear whether there is enough to do for threads.
+			while (!this.#over && !this.#walked && this.#seen < THREADS_FROM && this.#mayHold) {
+				await this.#pulse.wait();
+			}
 			while (!this.#over) {
 				const piece = job.pieces.shift();
 				if (piece === undefined) {
@@ -288,8 +307,9 @@ class Decoder {
 					await this.#pulse.wait();
 					continue;
 				}
-				stream ??= this.#open();
-				const step = await runLzma(stream, piece.bytes);
+				const { length } = piece.bytes;
+				coder ??= this.#open(job.header);
+				const step = await coder.step(piece.bytes);
 				ended = step.ended;
 				let given = 0;
 				for (const chunk of step.output) {
@@ -297,37 +317,46 @@ class Decoder {
 					job.output.push(chunk);
 				}
 				this.#waiting += given;
-				this.#release(piece.bytes.length);
+				this.#release(length);
 				// The head's output is on its way to the consumer, who may be slow; the others' has to fit the budget.
 				while (!this.#over && job.output.length > 4 && (job === this.#jobs[0] || !this.#mayHold)) {
 					await this.#pulse.wait();
 				}
 			}
 			if (!this.#over && !ended && job.failure === undefined) {
-				job.failure = this.#wrong(job, new Error("block not finished"));
+				job.failure = this.#wrong(job, new Lzma2Fault("block not finished"));
 			}
 		} catch (error) {
 			job.failure = this.#wrong(job, error);
 			job.pieces.length = 0;
 		} finally {
-			stream?.resetUnderlying();
+			coder?.close();
 			job.done = true;
 			this.#pulse.fire();
 		}
 	}
 
-	#open(): LzmaStream {
+	#open(header: BlockHeader): BlockCoder {
+		if (header.plain && this.#seen >= THREADS_FROM) {
+			const skip = XZ_EDGE + header.bytes.length;
+			return threadCoder({ skip, dictionary: header.dictionary, check: this.#check.id });
+		}
 		const stream = newLzmaStream();
 		stream.setBufsize(PIECE);
 		const window = this.#options.maxWindow ?? MAX_WINDOW;
 		stream.streamDecoder_(window + DECODER_OVERHEAD, 0);
-		return stream;
+		return {
+			step: (bytes) => runLzma(stream, bytes),
+			close: () => stream.resetUnderlying(),
+		};
 	}
 
 	#wrong(job: Job, error: unknown): unknown {
 		const { where } = this.#source;
 		const details = { where, offset: job.offset, field: "xz block", cause: error };
 		const number = (error as LzmaFailure).code;
+		// Neither liblzma nor our decoder speaks of the bytes: the thread itself came to grief.
+		if (typeof number !== "number" && !(error instanceof Lzma2Fault)) return error;
 		// LZMA_MEM_ERROR and LZMA_MEMLIMIT_ERROR; all else is what is wrong with the bytes.
 		if (number === 5 || number === 6) {
 			return compressError("COMPRESS_LIMIT", {

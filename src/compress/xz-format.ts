@@ -44,6 +44,8 @@ export interface BlockHeader {
 	readonly unpacked: number | undefined;
 	/** Dictionary of the LZMA2 filter in bytes. */
 	readonly dictionary: number;
+	/** Whether LZMA2 is the only filter. */
+	readonly plain: boolean;
 }
 
 /** Makes the errors of one stream: `field` and offset of what was being read. */
@@ -185,7 +187,7 @@ export async function readBlockHeader(
 		const found = `${dictionary} bytes`;
 		throw fault("COMPRESS_LIMIT", "xz dictionary", `at most ${maxDictionary} bytes`, found);
 	}
-	return { bytes, packed, unpacked, dictionary };
+	return { bytes, packed, unpacked, dictionary, plain: filters === 1 };
 }
 
 /** 5.3.1: 2 | (bits & 1) shifted by bits / 2 + 11; 40 stands for 4 GiB - 1. */

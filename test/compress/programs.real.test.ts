@@ -41,6 +41,22 @@ describe("streams of other programs", () => {
 	});
 });
 
+describe("xz of other programs, large enough for threads", () => {
+	const large = sample(9_000_000, 13);
+	test.each([
+		"xz -0 --check=crc64",
+		"xz -0 --check=sha256 --block-size=1000000",
+		"xz -0 --check=none -T1 --block-size=5000000",
+		"xz --lzma2=preset=0,lc=4,lp=0,pb=0,dict=64KiB",
+		"xz --lzma2=preset=0,lc=1,lp=3,pb=4,dict=1MiB",
+		"xz --x86 --lzma2=preset=0",
+	])("%s", async (command) => {
+		expect(missing("xz")).toBe("");
+		const packed = run(`${command} -c`, large);
+		expect(equal(await collect(decompress([packed], { threads: 2 })), large)).toBe(true);
+	});
+});
+
 describe.each(["gzip", "xz", "zstd"] as const)("%s unpacks what we made", (name) => {
 	const codec = codecs[name];
 	test("at every kind of level", async () => {
