@@ -9,9 +9,11 @@ export interface Delivery {
 	parts: number;
 	/** With it another connection finds the helper that this one left; the helper waits for so long. */
 	readonly token: string;
+	/** Seconds for which the helper keeps what it has when the connection is lost. */
+	readonly keep: number;
 }
 
-/** Seconds for which the helper keeps what it has when the connection is lost. */
+/** {@link Delivery.keep} unless told. */
 export const keepSeconds = 120;
 
 /**
@@ -45,7 +47,7 @@ export async function deliver(
 			if (!isLoss(error)) throw error;
 			options.remark("the connection was lost; logging in again");
 			delivery.client.destroy();
-			delivery.session = await reopen(target, delivery.session, options, keepSeconds * 1000);
+			delivery.session = await reopen(target, delivery.session, options, delivery.keep * 1000);
 			const { token } = delivery;
 			delivery.client = await helperOf(delivery.session, "resume", { token, signal });
 			const state = await delivery.client.resumed(signal ? { signal } : {});

@@ -41,9 +41,13 @@ export interface LoadChoice {
 	readonly locked: boolean;
 }
 
+/** What a target answers that will not have this kernel, whenever it is asked: EPERM, EACCES, and signatures. */
+const refusals: ReadonlySet<number> = new Set([1, 13, 61, 65, 74, 126, 129]);
+
 /**
  * Whether the target takes this kernel by kexec_file_load, found out with the kernel alone: `false` where only
- * kexec_load is left. Throws what the helper says where neither can work.
+ * kexec_load is left. Where neither can work, throws `RESCUE_REFUSED` if the target forbids it (nothing else was
+ * sent yet), else what the helper says.
  */
 export async function tryKernel(
 	client: HelperClient,
@@ -55,7 +59,13 @@ export async function tryKernel(
 		return true;
 	} catch (error) {
 		if (mayFallBack(error, choice)) return false;
-		throw error;
+		const complaint = complaintOf(error);
+		if (!(error instanceof EkexecError) || !complaint || !refusals.has(complaint.errno))
+			throw error;
+		throw rescueError("refused", "RESCUE_REFUSED", `${error.summary}; nothing was changed`, {
+			...error.details,
+			field: "the signature, tried with the kernel alone",
+		});
 	}
 }
 

@@ -36,6 +36,11 @@ export interface HostOptions extends SessionOptions {
 	/** How long sync(2) may take before the jump; 0 for no sync. */
 	readonly sync: number;
 	readonly via: "reboot" | "systemd";
+	/**
+	 * Seconds for which the target keeps what it was sent when the connection is lost, for this run to take it up
+	 * again; then it is as it was. 120 unless told.
+	 */
+	readonly keep?: number;
 	/** Lines for the greeting of the rescue system. */
 	readonly about: (facts: Facts) => string;
 }
@@ -210,8 +215,9 @@ class Rescue {
 		const locked = !["none", undefined].includes(facts.security.lockdown);
 		let choice: LoadChoice = { method: plan.method, commandLine, fallback, locked };
 
-		const token = await client.keep(keepSeconds, signal ? { signal } : {});
-		const delivery: Delivery = { session, client, parts: 0, token };
+		const keep = options.keep ?? keepSeconds;
+		const token = await client.keep(keep, signal ? { signal } : {});
+		const delivery: Delivery = { session, client, parts: 0, token, keep };
 		const total = kernel.length + layers.reduce((sum, { size }) => sum + size, 0);
 		const send = (files: readonly StagedFile[], before: number): Promise<void> =>
 			deliver(this.#target, delivery, files, {

@@ -6,7 +6,7 @@ import { unpackPackages } from "../debian/index.ts";
 import type { BuildProgress } from "../image/index.ts";
 import type { HostOptions } from "../rescue/index.ts";
 import { type Connection, connect, noPrompt, run, waitForSsh } from "../ssh/index.ts";
-import type { VmArchitecture } from "./arguments.ts";
+import type { Drive, Nic, VmArchitecture } from "./arguments.ts";
 import type { VmCode } from "./console.ts";
 import { findQemu, qemuProgram, startVm, type Vm } from "./qemu.ts";
 import { makeVictim, type Victim } from "./victim.ts";
@@ -74,10 +74,16 @@ export interface StartVictimOptions {
 	readonly progress?: (progress: BuildProgress) => void;
 	/** Words added to the victim's kernel command line. */
 	readonly commandLine?: string;
+	/** Makes the disk to start with out of the victim's; without it, what the victim writes is thrown away. */
+	readonly drive?: (disk: string, folder: string) => Promise<Drive>;
+	/** Further network cards. */
+	readonly nics?: readonly Nic[];
+	/** Name of a snapshot within the disk to go on from, instead of booting. */
+	readonly snapshot?: string;
 }
 
 /** Milliseconds that a victim may take to its first login under software emulation on a busy machine. */
-const bootWithin = 300_000;
+const bootWithin = 600_000;
 
 /** Makes a victim, starts it and waits for its sshd. */
 export async function startVictim(options: StartVictimOptions): Promise<RunningVictim> {
@@ -88,6 +94,11 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 	const { address, gateway, nameserver, mac } = victimNetwork;
 	const network = `net=192.0.2.0/24,host=${gateway},dns=${nameserver},ipv4=on,ipv6=on,ipv6-net=2001:db8:1::/64,ipv6-host=${victimNetwork.gateway6}`;
 	say?.("starting the victim");
+	const drive = (await options.drive?.(victim.disk, folder)) ?? {
+		file: victim.disk,
+		format: "raw",
+		throwaway: true,
+	};
 	const vm = await startVm({
 		qemu,
 		memory: options.memory ?? 2048,
@@ -95,8 +106,12 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 		kernel: victim.kernel,
 		initrd: victim.initrd,
 		cmdline: `${victim.commandLine} ${options.commandLine ?? ""}`.trim(),
-		drives: [{ file: victim.disk, format: "raw", throwaway: true }],
-		nics: [{ mac, backend: { forward: [{ port: 22, address }], options: network } }],
+		drives: [drive],
+		nics: [
+			{ mac, backend: { forward: [{ port: 22, address }], options: network } },
+			...(options.nics ?? []),
+		],
+		...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
 		...(signal ? { signal } : {}),
 	});
 	const stop = async (): Promise<void> => {
