@@ -36,11 +36,15 @@ function hire(): Worker {
 		free.ref();
 		return free;
 	}
-	if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("xz.worker.js", import.meta.url));
+	// Without this process's own flags: `-e` and `--input-type` are errors in a thread, `--inspect` would clash.
+	const execArgv: string[] = [];
+	if (!import.meta.url.endsWith(".ts")) {
+		return new Worker(new URL("xz.worker.js", import.meta.url), { execArgv });
+	}
 	// In a checkout, under a test runner: a thread does not inherit what reads TypeScript here.
 	const file = JSON.stringify(new URL("xz.worker.ts", import.meta.url).href);
 	const boot = `import("tsx/esm/api").then(({ register }) => (register(), import(${file})))`;
-	return new Worker(boot, { eval: true });
+	return new Worker(boot, { eval: true, execArgv });
 }
 
 /** A coder on a thread of its own. */
