@@ -1,0 +1,232 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+	type HostOptions,
+	type HostResult,
+	host,
+	openSession,
+	unload,
+} from "../../src/rescue/index.ts";
+import { noPrompt } from "../../src/ssh/index.ts";
+import { breakRoot, type RunningVictim } from "../../src/vm/index.ts";
+import { answering } from "../ssh/support.ts";
+import {
+	bootedVictim,
+	noVictim,
+	rescueImage,
+	rescueOptions,
+	restore,
+	shell,
+	traces,
+	tracesAfter,
+} from "./lab.ts";
+import { Relay } from "./relay.ts";
+
+const lacking = await noVictim("qemu-img");
+const child = fileURLToPath(new URL("./operator.child.ts", import.meta.url));
+const sshConfig = "/etc/ssh/sshd_config";
+const restartSshd = "systemctl restart ssh";
+
+/** Each case starts from the same running Debian 12; what it shows stands in its name. */
+describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
+	let victim: RunningVictim;
+
+	beforeAll(async () => {
+		await rescueImage();
+		victim = await bootedVictim("bookworm");
+	}, 900_000);
+	beforeEach(() => restore(victim));
+	afterAll(() => victim?.stop());
+
+	/** Rescues up to the loaded kernel, sees it loaded, unloads it, and sees nothing left. */
+	async function loads(
+		target = "root@127.0.0.1",
+		change: Partial<HostOptions> = {},
+	): Promise<HostResult & Told> {
+		const before = await traces(victim);
+		expect(before).toMatchObject({ loaded: "0", files: "", processes: "" });
+		const options = await rescueOptions(victim, { until: "load", ...change });
+		const result = await host(target, options);
+		expect(result.jumped).toBe(false);
+		expect(options.done()).toContain("load");
+		const loaded = { ...before, loaded: "1" };
+		expect(await tracesAfter(victim, loaded)).toEqual(loaded);
+		const session = await openSession(target, options);
+		expect(await unload(session)).toBe(true);
+		await session.connection.close();
+		expect(await tracesAfter(victim, before)).toEqual(before);
+		return { ...result, remarks: options.remarks() };
+	}
+
+	/** A rescue that ends in a refusal: exit code 3, nothing was sent but the helper, nothing is left. */
+	async function refused(code: string): Promise<string> {
+		const before = await traces(victim);
+		const options = await rescueOptions(victim);
+		const error = await host("root@127.0.0.1", options).then(
+			() => undefined,
+			(thrown: unknown) => thrown,
+		);
+		expect(error).toMatchObject({ code, exitCode: 3 });
+		expect(options.events.filter(({ event }) => event === "progress")).toEqual([]);
+		expect(await tracesAfter(victim, before)).toEqual(before);
+		return (error as Error).message;
+	}
+
+	describe("refusals: exit code 3, nothing sent, nothing left", () => {
+		test("kexec_load_disabled=1", async () => {
+			await shell(victim, "sysctl -qw kernel.kexec_load_disabled=1");
+			expect(await refused("RESCUE_REFUSED")).toContain("kexec_load_disabled");
+		});
+
+		test("every place of the helper noexec or read-only", async () => {
+			await shell(victim, noexec("/dev/shm", "/run", "/tmp"));
+			await breakRoot(victim);
+			expect(await refused("RESCUE_NO_PLACE")).toContain("/var/tmp");
+		});
+
+		test("another kernel is loaded already, and stays so", async () => {
+			await host("root@127.0.0.1", await rescueOptions(victim, { until: "load" }));
+			expect(await refused("RESCUE_REFUSED")).toContain("already loaded");
+		});
+	});
+
+	describe("logins: the kernel gets loaded, and unloaded without a trace", () => {
+		test("root", async () => {
+			expect((await loads()).plan.method).toBe("kexec_file_load");
+		});
+
+		test("sudo without a password", async () => {
+			await loads("admin@127.0.0.1");
+		});
+
+		test("sudo with a password, asked for once", async () => {
+			const prompt = answering("victim", "victim");
+			await loads("carol@127.0.0.1", { prompt });
+			// One login rescues, another one unloads: the password is not asked for again.
+			expect(prompt.questions).toHaveLength(1);
+		});
+
+		test("a password that nobody is there to give: failed, nothing left", async () => {
+			const before = await traces(victim);
+			const options = await rescueOptions(victim, { prompt: noPrompt });
+			const rescue = host("carol@127.0.0.1", options);
+			await expect(rescue).rejects.toMatchObject({ code: "SSH_ELEVATE" });
+			expect(options.done()).toEqual([]);
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+
+		test("fish as login shell", async () => {
+			await loads("fisher@127.0.0.1");
+		});
+
+		test("busybox ash as login shell", async () => {
+			await loads("ashley@127.0.0.1");
+		});
+
+		test("no sftp subsystem", async () => {
+			await shell(victim, `sed -i /^Subsystem/d ${sshConfig} && ${restartSshd}`);
+			await loads();
+		});
+	});
+
+	describe("connections that are lost", () => {
+		test("cut during the upload: it goes on where it broke off", async () => {
+			await using relay = await Relay.to(victim.port);
+			const { image } = { image: await rescueImage() };
+			const size = image.layers.reduce((sum, layer) => sum + layer.size, image.kernel.size);
+			let cuts = 0;
+			const result = await loads("root@127.0.0.1", {
+				connect: { ...victim.login, port: relay.port },
+				report(event) {
+					if (event.event !== "progress" || event.done < (event.total * (cuts + 1)) / 3) return;
+					cuts += 1;
+					if (cuts <= 2) relay.cut();
+				},
+			});
+			expect(cuts).toBeGreaterThan(1);
+			expect(result.remarks).toContain("the upload goes on where it broke off");
+			expect(relay.connections).toBeGreaterThan(2);
+			// Sent once, but for what was on its way when it was cut.
+			expect(relay.sent).toBeLessThan(size * 1.5);
+		});
+
+		test("cut before the jump with no way back: failed, the target as it was", async () => {
+			const before = await traces(victim);
+			await using relay = await Relay.to(victim.port);
+			const options = await rescueOptions(victim, {
+				connect: { ...victim.login, port: relay.port },
+				keep: 10,
+				report(event) {
+					if (event.event !== "step" || event.step !== "load" || event.state !== "done") return;
+					relay.closed = true;
+					relay.cut();
+				},
+			});
+			await expect(host("root@127.0.0.1", options)).rejects.toMatchObject({ exitCode: 4 });
+			expect(options.done()).toContain("load");
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+
+		test("interrupted while sending: failed, the target as it was", async () => {
+			const before = await traces(victim);
+			const interrupt = new AbortController();
+			const options = await rescueOptions(victim, {
+				signal: interrupt.signal,
+				keep: 10,
+				report(event) {
+					if (event.event === "progress" && event.done > event.total / 3) interrupt.abort();
+				},
+			});
+			await expect(host("root@127.0.0.1", options)).rejects.toThrow();
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+	});
+
+	describe("operator killed (-9): the victim runs on, nothing is left behind", () => {
+		const moments = [
+			["before the probe", "probe", { loaded: "0" }, 0],
+			["before the plan", "plan", { loaded: "0" }, 1],
+			["before the question", "ask", { loaded: "0" }, 1],
+			["in the middle of the upload", "stage 30", { loaded: "0" }, 1],
+			["before the identity is assembled", "assemble", { loaded: "0" }, 1],
+		] as const;
+		test.each(moments)("%s", async (_name, at, expected, running) => {
+			const before = await traces(victim);
+			const { prompt: _prompt, ...login } = victim.login;
+			const image = (await rescueImage()).directory;
+			const words = ["--import", "tsx", child, JSON.stringify({ login, image, at })];
+			const operator = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+			try {
+				await firstLine(operator, at);
+				const meanwhile = await traces(victim);
+				expect(meanwhile).toMatchObject({ ...expected, files: "" });
+				expect(meanwhile.processes.split("\n").filter(Boolean)).toHaveLength(running);
+			} finally {
+				operator.kill("SIGKILL");
+			}
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+	});
+});
+
+/** Makes folders noexec; /tmp, which lies on the root, gets a file system of its own for that. */
+function noexec(...folders: string[]): string {
+	const line = (folder: string): string =>
+		folder === "/tmp" ? "mount -t tmpfs -o noexec tmpfs /tmp" : `mount -o remount,noexec ${folder}`;
+	return folders.map(line).join(" && ");
+}
+
+interface Told {
+	readonly remarks: readonly string[];
+}
+
+/** Waits until the child says where it stands. */
+async function firstLine(operator: ChildProcess, line: string): Promise<void> {
+	let said = "";
+	for await (const chunk of operator.stdout ?? []) {
+		said += String(chunk);
+		if (said.includes(`${line}\n`)) return;
+	}
+	throw new Error(`the operator ended before ${line}: ${said}`);
+}
