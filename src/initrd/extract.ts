@@ -135,7 +135,8 @@ class Extractor {
 		}
 		const names = this.#names.get(inode);
 		if (wanted && !names?.has(node)) this.#make(node, names);
-		if (!takesData) return;
+		// A kernel links by name: what was a file when the link was noted can be a fifo by now, and opening that waits for ever.
+		if (!takesData || inode.kind !== "file") return;
 		const path = this.#onDisk(inode) ?? (entry.nlink >= 2 ? this.#stash(inode) : undefined);
 		if (path !== undefined) this.#openFor(inode, path);
 	}
