@@ -1,10 +1,7 @@
-import { fileURLToPath } from "node:url";
 import { cacheFolder, findMirror } from "../../src/debian/index.ts";
 
-/** Packages that tests download are kept between runs, unless EKEXEC_CACHE says where they are anyway. */
-export const testCache: string = process.env.EKEXEC_CACHE
-	? cacheFolder()
-	: fileURLToPath(new URL("../../node_modules/.cache/ekexec", import.meta.url));
+/** Packages that tests download, and what they build of them, are kept where every other run of ekexec keeps them. */
+export const testCache: string = cacheFolder();
 
 /** Why no Debian mirror can be used here: the reason for a skip, in words. Empty: one answers. */
 export async function noMirror(suite = "trixie"): Promise<string> {
