@@ -80,5 +80,6 @@ function compose(summary: string, details: ErrorDetails): string {
 	if (expected !== undefined) parts.push(`expected ${expected}`);
 	if (found !== undefined) parts.push(`found ${found}`);
 	const message = parts.join("; ");
-	return remedy === undefined ? message : `${message}. ${remedy}`;
+	if (remedy === undefined) return message;
+	return `${message}${/[.?!]$/.test(message) ? "" : "."} ${remedy}`;
 }
