@@ -50,7 +50,6 @@ export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 			plan: {
 				allKeys: false,
 				addedKeys: [],
-				newHostKeys: false,
 				commandLine: "",
 				again: false,
 				keepLinks: [],

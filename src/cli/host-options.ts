@@ -41,11 +41,6 @@ export const planOptions = {
 		requiresArg: true,
 		describe: "A further public key file that opens it",
 	},
-	"new-host-keys": {
-		type: "boolean",
-		default: false,
-		describe: "Let the rescue system make its own host keys",
-	},
 	"keep-link": {
 		type: "string",
 		array: true,

@@ -118,7 +118,6 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 		plan: {
 			allKeys: args.keys === "all",
 			addedKeys: added,
-			newHostKeys: args["new-host-keys"],
 			commandLine: args.cmdline ?? "",
 			again: args.again,
 			keepLinks: args["keep-link"] ?? [],

@@ -177,16 +177,13 @@ function expired(time: string, now: number): boolean {
 export function checkHostKeys(
 	facts: Facts,
 	used: { readonly type: string; readonly blob: string },
-	makeNew: boolean,
 ): Check {
 	const { hostKeys } = facts.ssh;
-	if (makeNew)
-		return warning("host-keys", "the rescue system makes its own; ssh will not know them");
 	if (hostKeys.length === 0) {
 		return refusal(
 			"host-keys",
 			"no private host key of OpenSSH was found where its configuration says",
-			"With --new-host-keys the rescue system makes its own, and you will be asked to trust them.",
+			"Make them there (ssh-keygen -A), or let sshd_config name those that it uses, then try again.",
 		);
 	}
 	const same = hostKeys.find((key) => key.publicKey?.blob === used.blob);

@@ -31,7 +31,6 @@ export interface PlannedImage extends ImageTraits {
 export interface RescueOptions {
 	readonly allKeys: boolean;
 	readonly addedKeys: readonly { readonly name: string; readonly content: Uint8Array }[];
-	readonly newHostKeys: boolean;
 	/** Words for the rescue system's kernel command line. */
 	readonly commandLine: string;
 	/** Start a rescue system although one is running. */
@@ -102,7 +101,7 @@ export function planRescue(
 		checkMemory(memory),
 		...checkNetwork(networkPlan),
 		...keys.checks,
-		checkHostKeys(facts, login.hostKey, options.newHostKeys),
+		checkHostKeys(facts, login.hostKey),
 		...checkDisks(facts),
 		checkClock(facts, now),
 		checkCommandLine(commandLine, image.commandLineLimit),
@@ -117,6 +116,6 @@ export function planRescue(
 		...(memory ? { memory } : {}),
 		network: networkPlan,
 		keys,
-		hostKeys: options.newHostKeys ? [] : facts.ssh.hostKeys.map(({ path }) => path),
+		hostKeys: facts.ssh.hostKeys.map(({ path }) => path),
 	};
 }

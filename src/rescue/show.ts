@@ -31,7 +31,7 @@ export function showPlan(plan: RescuePlan, options: { readonly colour: boolean }
 		"",
 		`image         ${plan.image.name} (${plan.image.layers.join(", ")})`,
 		`command line  ${plan.commandLine}`,
-		`host keys     ${plan.hostKeys.join(", ") || "new ones"}`,
+		`host keys     ${plan.hostKeys.join(", ")}`,
 		`login         ${plan.keys.count} keys`,
 		`system call   ${plan.method}`,
 	);

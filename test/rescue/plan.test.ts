@@ -35,7 +35,6 @@ const login: LoginKnown = {
 const options: RescueOptions = {
 	allKeys: false,
 	addedKeys: [],
-	newHostKeys: false,
 	commandLine: "",
 	again: false,
 	keepLinks: [],

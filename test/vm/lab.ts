@@ -55,7 +55,6 @@ export async function rescueOptions(
 		plan: {
 			allKeys: false,
 			addedKeys: [],
-			newHostKeys: false,
 			commandLine: "",
 			again: false,
 			keepLinks: [],
