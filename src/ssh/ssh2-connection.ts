@@ -285,13 +285,13 @@ export class Ssh2Connection implements Connection {
 		const line = commandLine(words);
 		throwIfAborted(options.signal, this.#where);
 		this.#ensureOpen();
-		const channel = await new Promise<ClientChannel>((resolve, reject) => {
+		return new Promise((resolve, reject) => {
 			this.#client.exec(line, options.pty ? { pty: raw } : {}, (error, opened) => {
+				// The exit code may lie in the packet behind the answer: whoever listens later misses it.
 				if (error) reject(this.#channelFault(error, line));
-				else resolve(opened);
+				else resolve(this.#wrap(opened, options.signal));
 			});
 		});
-		return this.#wrap(channel, options.signal);
 	}
 
 	/** A stream to a port as the target sees it: the next hop of a ProxyJump. */

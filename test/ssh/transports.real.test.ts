@@ -23,9 +23,12 @@ async function relay(port: number): Promise<{
 	port: number;
 	cutAfter: (bytes: number) => void;
 	cut: () => void;
+	/** From now on, what the server says arrives in one piece, this many milliseconds after its first byte. */
+	gather: (milliseconds: number) => void;
 	close: () => void;
 }> {
 	let budget = Number.POSITIVE_INFINITY;
+	let gathering = 0;
 	const sockets = new Set<Socket>();
 	const cut = () => {
 		for (const socket of sockets) socket.destroy();
@@ -36,7 +39,16 @@ async function relay(port: number): Promise<{
 		const far = tcp(port, "127.0.0.1");
 		sockets.add(near).add(far);
 		for (const socket of [near, far]) socket.on("error", () => {});
-		far.pipe(near);
+		let held: Buffer[] = [];
+		far.on("data", (chunk) => {
+			if (gathering === 0) near.write(chunk);
+			else if (held.push(chunk) === 1) {
+				setTimeout(() => {
+					near.write(Buffer.concat(held));
+					held = [];
+				}, gathering);
+			}
+		});
 		near.on("data", (chunk) => {
 			budget -= chunk.length;
 			if (budget < 0) cut();
@@ -54,6 +66,9 @@ async function relay(port: number): Promise<{
 			budget = bytes;
 		},
 		cut,
+		gather: (milliseconds) => {
+			gathering = milliseconds;
+		},
 		close: () => server.close(),
 	};
 }
@@ -114,6 +129,27 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 		expect((await run(connection, ["ls", "/nowhere"])).talk).toContain("/nowhere");
 		const perl = ["node", "-e", "process.exit"];
 		expect(await codeOf(run(connection, [...perl, "255()"]))).toBe("SSH_WORD");
+	});
+
+	test("the answer, the output and the exit code in one piece: none is missed", async () => {
+		const slow = await relay(sshd.port);
+		const through = await connect(
+			`127.0.0.1:${slow.port}`,
+			options({ settings: ["StrictHostKeyChecking=no"] }),
+		);
+		try {
+			slow.gather(250);
+			for (let round = 0; round < 3; round++) {
+				expect(await run(through, ["id", "-u"])).toMatchObject({
+					code: 0,
+					text: `${process.getuid?.()}\n`,
+				});
+				expect((await run(through, ["false"])).code).toBe(1);
+			}
+		} finally {
+			await through.close();
+			slow.close();
+		}
 	});
 
 	test("a command's own 255 is no lost connection", async () => {
