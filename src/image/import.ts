@@ -9,7 +9,7 @@ import { text } from "../bytes/index.ts";
 import { decompress, IDENTIFY_BYTES, identify } from "../compress/index.ts";
 import { cacheFolder } from "../debian/index.ts";
 import { scanInitrd } from "../initrd/index.ts";
-import { readKernelImage } from "../kexec/index.ts";
+import { readKernelImage, unwrapKernel } from "../kexec/index.ts";
 import { onceMade } from "./cache.ts";
 import { imageError } from "./errors.ts";
 import {
@@ -20,6 +20,7 @@ import {
 	compressions,
 	formatManifest,
 	manifestFormat,
+	parseManifest,
 } from "./manifest.ts";
 import { commandLineOfRun } from "./nixos.ts";
 import { type Image, isImage, openImage, sha256OfFile } from "./open.ts";
@@ -95,7 +96,7 @@ async function looseIn(folder: string, adapter?: Adapter): Promise<LooseImage | 
 			expected,
 			found,
 		});
-	const told = new Shape(JSON.parse(about), "", complain).get("adapter");
+	const told = new Shape(json(about), "", complain).get("adapter");
 	return {
 		kernel: join(folder, "kernel"),
 		initrd: join(folder, "initrd"),
@@ -103,6 +104,15 @@ async function looseIn(folder: string, adapter?: Adapter): Promise<LooseImage | 
 		adapter: adapter ?? (told.present ? told.oneOf(adapters) : "stage1"),
 		name: "nixos",
 	};
+}
+
+/** What the text says; the text itself where it is no JSON, for the complaint about it. */
+function json(words: string): unknown {
+	try {
+		return JSON.parse(words);
+	} catch {
+		return words;
+	}
 }
 
 /** Makes an image of a kernel and an initrd; the files are copied into the cache. */
@@ -123,7 +133,9 @@ export async function importLoose(
 	return openImage(folder, signalOf(options));
 }
 
-function signalOf(options: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+function signalOf(options: { readonly signal?: AbortSignal | undefined }): {
+	readonly signal?: AbortSignal;
+} {
 	return options.signal === undefined ? {} : { signal: options.signal };
 }
 
@@ -193,6 +205,7 @@ function roleOf(
 		cmdline: maxText,
 		"manifest.json": maxText * 4,
 		"contents.json": maxText * 256,
+		"drivers.json": maxText * 256,
 	};
 	const cap = caps[file] ?? (/(?:^|\/)layers$/.test(at) ? maxInitrd : undefined);
 	return cap === undefined || !/^[\w.+-]+$/.test(file) ? undefined : { at, file, cap };
@@ -284,7 +297,10 @@ async function describe(
 	adapter: Adapter,
 	signal: AbortSignal | undefined,
 ): Promise<void> {
-	const kernel = new Uint8Array(await readFile(join(draft, "kernel")));
+	const packed = new Uint8Array(await readFile(join(draft, "kernel")));
+	const kernel = await unwrapKernel(packed, { where: "kernel", ...signalOf({ signal }) });
+	// Kernels of arm64 often come in a gzip or EFI zboot wrapping, which kexec does not take off.
+	if (kernel !== packed) await writeFile(join(draft, "kernel"), kernel);
 	const header = readKernelImage(kernel, "kernel");
 	const architecture: Architecture = header.format === "bzImage" ? "amd64" : "arm64";
 	const path = join(draft, "layers/initrd");
@@ -331,7 +347,6 @@ async function describe(
 		source: { provider: "tarball" },
 	});
 	// What is written is read back by the same rules as anybody's manifest.
-	const { parseManifest } = await import("./manifest.ts");
 	parseManifest(text(manifest), "the tarball's manifest");
 	await writeFile(join(draft, "manifest.json"), manifest);
 }

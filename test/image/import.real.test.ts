@@ -129,6 +129,35 @@ describe.skipIf(lacking)(`images of others ${lacking}`, () => {
 		expect(image.manifest).toMatchObject({ adapter: "rootfs", commandLine: "quiet" });
 	});
 
+	test("an arm64 kernel in a gzip wrapping is taken out of it", async () => {
+		// Documentation/arch/arm64/booting.rst: the header, `ARM\x64` at 56.
+		const plain = new Uint8Array(65_536);
+		const view = new DataView(plain.buffer);
+		view.setBigUint64(16, 65_536n, true);
+		view.setUint32(56, 0x644d5241, true);
+		const paths = { kernel: join(home, "Image.gz"), initrd: join(home, "loose-initrd") };
+		await writeFile(paths.kernel, gzipSync(plain));
+		await writeFile(paths.initrd, initrd);
+		const image = await importLoose(
+			{ ...paths, commandLine: "panic=30", adapter: "stage1" },
+			{ cache },
+		);
+		expect(image.manifest.architecture).toBe("arm64");
+		expect(new Uint8Array(await readFile(image.kernel.path))).toEqual(plain);
+	});
+
+	test("a folder whose ekexec.json is no JSON is refused", async () => {
+		const folder = await mkdtemp(join(home, "folder-"));
+		for (const [name, content] of Object.entries({
+			kernel,
+			initrd,
+			cmdline: "a",
+			"ekexec.json": "{",
+		}))
+			await writeFile(join(folder, name), content);
+		await expect(importImage(folder, { cache })).rejects.toMatchObject({ code: "IMAGE_FORMAT" });
+	});
+
 	test("an ekexec image as a tarball", async () => {
 		const folder = join(home, "own");
 		await mkdir(join(folder, "layers"), { recursive: true });
