@@ -16,6 +16,7 @@ export {
 export { type Lock, type LockedRelease, readLock, writeLock } from "./lock.ts";
 export {
 	AliasTable,
+	builtinAliases,
 	chooseModules,
 	type IndexEntry,
 	type KernelFiles,

@@ -16,6 +16,7 @@ import {
 import { makeBase } from "./base.ts";
 import { exists, onceMade, readJson } from "./cache.ts";
 import { type Contents, contentsOf, formatContents } from "./contents.ts";
+import { driversOf, formatDrivers } from "./drivers.ts";
 import { imageError } from "./errors.ts";
 import { makeFirmware } from "./firmware.ts";
 import {
@@ -31,6 +32,7 @@ import {
 	formatManifest,
 	type LayerKind,
 	type Manifest,
+	type ManifestFile,
 	type ManifestLayer,
 	type ManifestPackage,
 	manifestFormat,
@@ -235,9 +237,11 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 				}),
 	};
 	const contents = formatContents({ files: layers.flatMap((one) => one.contents.files) });
+	const drivers = formatDrivers(driversOf(wishes.chosen(index.modules), index.files));
 	const whole: Manifest = {
 		...manifest,
-		contents: { file: "contents.json", size: contents.length, sha256: sha256(contents) },
+		contents: listed("contents.json", contents),
+		drivers: listed("drivers.json", drivers),
 	};
 	const bytes = formatManifest(whole);
 	const directory =
@@ -246,6 +250,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 	await place(directory, [
 		["manifest.json", bytes],
 		["contents.json", contents],
+		["drivers.json", drivers],
 		["kernel", kernelFile.path],
 		...layers.map(({ meta, folder }): [string, string] => [layerFile(meta), join(folder, "layer")]),
 	]);
@@ -270,6 +275,10 @@ interface CachedLayer {
 	readonly folder: string;
 	readonly meta: LayerMeta;
 	readonly contents: Contents;
+}
+
+function listed(file: string, bytes: Uint8Array): ManifestFile {
+	return { file, size: bytes.length, sha256: sha256(bytes) };
 }
 
 const extensions = { gzip: "gz", xz: "xz", zstd: "zst" } as const;

@@ -6,6 +6,7 @@ export {
 	imagesFolder,
 } from "./build.ts";
 export type { Contents, ContentsFile } from "./contents.ts";
+export { type Driver, type DriverTable, driverBuses, driverTable, readDrivers } from "./drivers.ts";
 export { type ImageCode, imageError } from "./errors.ts";
 export {
 	type Identity,

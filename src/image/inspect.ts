@@ -1,10 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { text } from "../bytes/index.ts";
 import type { ContentsFile } from "./contents.ts";
-import { imageError } from "./errors.ts";
+import { readListed } from "./listed.ts";
 import type { Image } from "./open.ts";
-import { Shape } from "./shape.ts";
 
 /** What an image is made of. Sizes in bytes; `packed` is what goes over the wire. */
 export interface Inspection {
@@ -88,24 +84,8 @@ export async function inspectImage(image: Image): Promise<Inspection> {
 async function readContents(image: Image): Promise<ContentsFile[]> {
 	const { contents } = image.manifest;
 	if (contents === undefined) return [];
-	const where = join(image.directory, contents.file);
-	const complain = (field: string, expected: string, found: string) =>
-		imageError("check", "IMAGE_MANIFEST", "the list of contents cannot be read", {
-			where,
-			field,
-			expected,
-			found,
-		});
-	let value: unknown;
-	try {
-		value = JSON.parse(text(await readFile(where)));
-	} catch (cause) {
-		throw imageError("check", "IMAGE_MANIFEST", "the list of contents cannot be read", {
-			where,
-			cause,
-		});
-	}
-	return new Shape(value, "", complain)
+	const list = await readListed(image, contents);
+	return list
 		.get("files")
 		.items(maxFiles)
 		.map((item) => {

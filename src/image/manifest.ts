@@ -68,6 +68,8 @@ export interface Manifest {
 	readonly packages: readonly ManifestPackage[];
 	/** List of all files with their packages, for `inspect`; no part of what is booted. */
 	readonly contents?: ManifestFile;
+	/** List of the drivers with what they serve, for the plan; no part of what is booted. */
+	readonly drivers?: ManifestFile;
 	/** Who built it and from what: words for people. */
 	readonly source: Readonly<Record<string, string>>;
 	/** For an image made for one target: what it was chosen by. Nothing: fit for any. */
@@ -109,6 +111,7 @@ export function parseManifest(json: string, where = "manifest.json"): Manifest {
 	root.get("format").oneOf([manifestFormat]);
 	const kernel = root.get("kernel");
 	const contents = root.get("contents");
+	const drivers = root.get("drivers");
 	const madeFor = root.get("madeFor");
 	const commandLine = root.get("commandLine");
 	if (commandLine.string(line, "one line of text").length > maxCommandLine) {
@@ -137,6 +140,7 @@ export function parseManifest(json: string, where = "manifest.json"): Manifest {
 				size: item.get("size").count(),
 			})),
 		...(contents.present ? { contents: readFile(contents) } : {}),
+		...(drivers.present ? { drivers: readFile(drivers) } : {}),
 		source: Object.fromEntries(
 			root.get("source").present
 				? root

@@ -70,10 +70,10 @@ export async function verifyImage(
 	image: Image,
 	options: { readonly signal?: AbortSignal; readonly progress?: VerifyProgress } = {},
 ): Promise<void> {
-	const { contents } = image.manifest;
+	const { contents, drivers } = image.manifest;
 	const files: ImageFile[] = [image.kernel, ...image.layers];
-	if (contents !== undefined) {
-		files.push({ ...contents, path: join(image.directory, contents.file) });
+	for (const list of [contents, drivers]) {
+		if (list !== undefined) files.push({ ...list, path: join(image.directory, list.file) });
 	}
 	for (const file of files) {
 		await checkSize(file);

@@ -3,6 +3,7 @@ export type Verdict = "ok" | "note" | "warning" | "refusal";
 
 /** Subjects of the checks, in the order in which they are shown. */
 export const checkIds = [
+	"same-machine",
 	"rescue-system",
 	"architecture",
 	"environment",
@@ -18,6 +19,8 @@ export const checkIds = [
 	"host-keys",
 	"drivers",
 	"disks",
+	"terminals",
+	"console",
 	"clock",
 	"command-line",
 	"unreadable",

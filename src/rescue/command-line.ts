@@ -41,7 +41,7 @@ const hardwareModules =
 	/^(?:nvme_core|libata|megaraid_sas|mpt3sas|hpsa|igb|ixgbe|i40e|e1000e|bnx2x?|tg3)\./;
 
 /** Consoles that a rescue system of the same machine can write to. */
-const usableConsole = /^(?:tty(?:0|S\d+|AMA\d+|FIQ\d+)|hvc\d+|xvc\d+|sclp_line\d+)$/;
+export const usableConsole: RegExp = /^(?:tty(?:0|S\d+|AMA\d+|FIQ\d+)|hvc\d+|xvc\d+|sclp_line\d+)$/;
 
 /**
  * The command line of the rescue system: the image's, the target's consoles and hardware parameters, then the

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Image, ImageLayer } from "../image/index.ts";
+import type { DriverTable, Image, ImageLayer } from "../image/index.ts";
 import { type Facts, readKernelImage } from "../kexec/index.ts";
 import type { PlannedImage } from "./plan.ts";
 
@@ -8,14 +8,19 @@ const usualLimit = 2047;
 /** x86's kexec_file_load puts elfcorehdr= in front, and takes this much for it (arch/x86/kernel/kexec-bzimage64.c). */
 const takenOnX86 = 30;
 
-/** Machines whose NICs and disks are emulated or paravirtual: their drivers load no firmware. */
-const virtualVendors =
-	/^(?:QEMU|VMware|Xen|Microsoft Corporation|Amazon EC2|Google|innotek|DigitalOcean|Hetzner|Red Hat|Bochs|OpenStack)/;
-
-/** The layers that this target needs: firmware only where hardware may ask for it. */
-export function chooseLayers(image: Image, facts: Facts): readonly ImageLayer[] {
-	const virtual = virtualVendors.test(facts.environment.vendor ?? "");
-	return image.layers.filter((layer) => layer.kind !== "firmware" || !virtual);
+/**
+ * The layers that this target needs: firmware only where a driver that one of its devices wants may ask for it. An
+ * image that does not tell its drivers is sent whole.
+ */
+export function chooseLayers(
+	image: Image,
+	facts: Facts,
+	drivers: DriverTable | undefined,
+): readonly ImageLayer[] {
+	const wanted =
+		drivers === undefined ||
+		facts.modaliases.some((modalias) => drivers.find(modalias).some(drivers.wantsFirmware));
+	return image.layers.filter((layer) => layer.kind !== "firmware" || wanted);
 }
 
 /** The largest identity: keys, units and routes of a host with many of each. */
@@ -25,6 +30,8 @@ const identityReserve = 1024 * 1024;
 export async function imageTraits(
 	image: Image,
 	layers: readonly ImageLayer[],
+	facts: Facts,
+	drivers: DriverTable | undefined,
 ): Promise<PlannedImage> {
 	const { manifest } = image;
 	const kernel = readKernelImage(await readFile(image.kernel.path), image.kernel.path);
@@ -44,5 +51,14 @@ export async function imageTraits(
 			unpacked: sum(({ memorySize }) => memorySize),
 		},
 		layers: layers.map(({ name }) => name),
+		...(drivers === undefined
+			? {}
+			: {
+					unserved: Object.entries(facts.busDevices).flatMap(([name, { modalias, driver }]) => {
+						const served =
+							drivers.find(modalias).length > 0 || (driver !== undefined && drivers.has(driver));
+						return served ? [] : [name];
+					}),
+				}),
 	};
 }

@@ -1,19 +1,22 @@
 import type { Facts } from "../kexec/facts/facts.ts";
 import { type Network, type Plan as NetworkPlan, planNetwork } from "../network/index.ts";
 import type { Check } from "./check.ts";
+import { checkDrivers } from "./checks/drivers.ts";
 import {
 	checkArchitecture,
 	checkClock,
+	checkConsoles,
 	checkEnvironment,
 	checkKexec,
 	checkLoaded,
 	checkRescueSystem,
 	checkRoot,
+	checkSameMachine,
 	checkSignature,
 	checkUnreadable,
 	type ImageTraits,
 } from "./checks/machine.ts";
-import { checkDisks, checkNetwork, checkStaging } from "./checks/surroundings.ts";
+import { checkDisks, checkNetwork, checkStaging, checkTerminals } from "./checks/surroundings.ts";
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
 import { checkHostKeys, type KeyPlan, type LoginProof, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
@@ -25,6 +28,8 @@ export interface PlannedImage extends ImageTraits {
 	readonly commandLineLimit: number;
 	readonly sizes: LoadSizes;
 	readonly layers: readonly string[];
+	/** Names of the target's bus devices that no driver of the image serves; absent where the image does not tell. */
+	readonly unserved?: readonly string[];
 }
 
 /** What the operator asked for, as far as it changes the plan. */
@@ -45,6 +50,8 @@ export interface LoginKnown {
 	readonly proof: LoginProof;
 	/** The host key that the server showed, blob in base64. */
 	readonly hostKey: { readonly type: string; readonly blob: string };
+	/** Boot id of the machine that ekexec runs on, where it can be known. */
+	readonly ownBootId?: string;
 }
 
 /** Everything that will happen, and every reason why it may not. A value: printed by `--dry-run`, given by `--json`. */
@@ -90,6 +97,7 @@ export function planRescue(
 	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
 	const commandLine = rescueCommandLine(words, facts, options.commandLine);
 	const checks: Check[] = [
+		checkSameMachine(facts, login.ownBootId),
 		checkRescueSystem(facts, options.again),
 		checkArchitecture(facts, image),
 		checkEnvironment(facts),
@@ -102,7 +110,10 @@ export function planRescue(
 		...checkNetwork(networkPlan),
 		...keys.checks,
 		checkHostKeys(facts, login.hostKey),
+		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
+		...checkTerminals(facts),
+		checkConsoles(facts),
 		checkClock(facts, now),
 		checkCommandLine(commandLine, image.commandLineLimit),
 		checkUnreadable(facts),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { EkexecError } from "../bytes/index.ts";
-import type { Image, ImageLayer } from "../image/index.ts";
+import { type Image, type ImageLayer, readDrivers } from "../image/index.ts";
 import { type Facts, fileNumber, type HelperClient, type StagedFile } from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
 import { formatTarget, type PublicKey, parseTarget } from "../ssh/index.ts";
@@ -120,13 +120,15 @@ class Rescue {
 		const { report } = options;
 		report({ event: "facts", facts: probed.facts });
 		const image = await options.image(probed.facts);
-		const layers = chooseLayers(image, probed.facts);
+		const drivers = await readDrivers(image);
+		const layers = chooseLayers(image, probed.facts, drivers);
 		const plan = await this.#do(
 			"plan",
 			async () => {
-				const traits = await imageTraits(image, layers);
 				const { facts, network } = probed;
-				return planRescue(facts, network, traits, loginKnown(session), options.plan, Date.now());
+				const traits = await imageTraits(image, layers, facts, drivers);
+				const login = await loginKnown(session);
+				return planRescue(facts, network, traits, login, options.plan, Date.now());
 			},
 			describePlan,
 		);

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EkexecError } from "../bytes/index.ts";
 import type { HelperClient } from "../kexec/index.ts";
@@ -58,7 +59,7 @@ export function helperOf(
 }
 
 /** What the plan has to know of the login. */
-export function loginKnown({ connection }: Session): LoginKnown {
+export async function loginKnown({ connection }: Session): Promise<LoginKnown> {
 	const by = connection.authenticatedBy;
 	const proof: LoginProof =
 		by.method === "publickey"
@@ -70,7 +71,17 @@ export function loginKnown({ connection }: Session): LoginKnown {
 				}
 			: { method: by.method };
 	const { type, blob } = connection.hostKey;
-	return { user: connection.login.user, proof, hostKey: { type, blob: base64(blob) } };
+	// Only Linux has it; elsewhere the target, a Linux, cannot be this machine.
+	const ownBootId = await readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+		(line) => line.trim(),
+		() => undefined,
+	);
+	return {
+		user: connection.login.user,
+		proof,
+		hostKey: { type, blob: base64(blob) },
+		...(ownBootId === undefined ? {} : { ownBootId }),
+	};
 }
 
 function base64(bytes: Uint8Array): string {

@@ -26,6 +26,7 @@ const image: PlannedImage = {
 	commandLineLimit: 2017,
 	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
 	layers: ["base", "modules"],
+	unserved: [],
 };
 const login: LoginKnown = {
 	user: "root",
@@ -93,6 +94,67 @@ describe("a healthy host", () => {
 			'quiet panic=60 nomodeset pcie_aspm=off nvme_core.io_timeout=9 console=tty0 console=ttyS0 quiet "a b"',
 		);
 	});
+});
+
+describe("drivers", () => {
+	const found = (unserved: readonly string[] | undefined, change: Partial<Facts> = {}) => {
+		const { unserved: _, ...unknown } = image;
+		const made = planRescue(
+			healthyFacts(change),
+			plainNetwork,
+			unserved === undefined ? unknown : { ...unknown, unserved },
+			login,
+			options,
+			0,
+		);
+		return made.checks.filter(({ id }) => id === "drivers");
+	};
+
+	test("all there", () => {
+		expect(found([])).toMatchObject([{ verdict: "ok" }]);
+	});
+
+	test("none for the card of the way back: refused, with its driver of now", () => {
+		const [check] = found(["virtio0"]);
+		expect(check).toMatchObject({ verdict: "refusal" });
+		expect(check?.found).toContain("eth0 (virtio_net for virtio:d00000001v00001AF4)");
+	});
+
+	test("none for what the card hangs on: refused as well", () => {
+		expect(found(["0000:00:03.0"])).toMatchObject([{ verdict: "refusal" }]);
+	});
+
+	test("none for a disk: a warning", () => {
+		const [check] = found(["virtio1"]);
+		expect(check).toMatchObject({ verdict: "warning" });
+		expect(check?.found).toContain("vda");
+	});
+
+	test("bridges, devices without a driver and what nothing hangs on do not matter", () => {
+		const busDevices = {
+			...base.busDevices,
+			"0000:00:03.0": { modalias: "pci:v00008086d00001237sv0sd0bc06sc00i00", driver: "pcieport" },
+			"0000:00:04.0": { modalias: "pci:v00001234d00001111bc03" },
+			"0000:00:09.0": { modalias: "pci:v00001234d00001111bc03", driver: "bochs" },
+		};
+		const unserved = ["0000:00:03.0", "0000:00:04.0", "0000:00:09.0"];
+		expect(found(unserved, { busDevices })).toMatchObject([{ verdict: "ok" }]);
+	});
+
+	test("an image that does not tell: said so", () => {
+		expect(found(undefined)).toMatchObject([{ verdict: "note" }]);
+	});
+});
+
+test("the machine that ekexec runs on is refused", () => {
+	const made = plan({}, { login: { ownBootId: healthyFacts().bootId } });
+	expect(verdicts(made, "same-machine")).toEqual(["refusal"]);
+	expect(verdicts(plan({}, { login: { ownBootId: "other" } }), "same-machine")).toEqual(["ok"]);
+});
+
+test("sessions that live on without a login are told", () => {
+	const made = plan({ terminals: ["tmux of uid 0"] });
+	expect(made.checks.find(({ id }) => id === "terminals")?.found).toContain("tmux of uid 0");
 });
 
 const base = healthyFacts();

@@ -44,8 +44,28 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
 		],
 		swaps: [],
 		modaliases: ["pci:v00001AF4d00001000"],
+		busDevices: {
+			"0000:00:03.0": {
+				modalias: "pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00",
+				driver: "virtio-pci",
+			},
+			"0000:00:04.0": {
+				modalias: "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00",
+				driver: "virtio-pci",
+			},
+			virtio0: { modalias: "virtio:d00000001v00001AF4", driver: "virtio_net" },
+			virtio1: { modalias: "virtio:d00000002v00001AF4", driver: "virtio_blk" },
+		},
 		modules: ["ext4", "virtio_net"],
 		blockDevices: [
+			{
+				name: "vda",
+				number: "254:0",
+				size: 10 * GiB,
+				driver: "virtio_blk",
+				devicePath: "pci0000:00/0000:00:04.0/virtio1",
+				mountedAt: [],
+			},
 			{
 				name: "vda1",
 				number: "254:1",
@@ -57,6 +77,7 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
 		],
 		filesystems: ["ext4"],
 		consoles: ["ttyS0", "tty0"],
+		terminals: [],
 		systemd: true,
 		places: [
 			{ path: "/dev/shm", writable: true, executable: true, free: GiB, inMemory: true },
@@ -110,6 +131,8 @@ export const plainNetwork: Network = {
 			mtu: 1500,
 			flags: ["up", "lower_up", "broadcast", "multicast"],
 			operState: "up",
+			driver: "virtio_net",
+			devicePath: "pci0000:00/0000:00:03.0/virtio0",
 		},
 	],
 	addresses: [

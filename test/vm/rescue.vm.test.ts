@@ -56,6 +56,14 @@ describe.skipIf(lacking)(`a host with a broken root is rescued ${lacking}`, () =
 		expect(result.facts.bootId).toBe(bootId);
 	});
 
+	test("its disk and both cards are known to have drivers in the image, none of which asks for firmware", () => {
+		const drivers = result.plan.checks.filter(({ id }) => id === "drivers");
+		expect(drivers).toEqual([
+			{ id: "drivers", verdict: "ok", found: "for 2 network cards and 1 disks" },
+		]);
+		expect(result.plan.image.layers).not.toContain("firmware");
+	});
+
 	test("every planned address and route is there, and no unit failed", () => {
 		expect(result.proof?.network).toEqual([]);
 		expect(result.proof?.failedUnits).toEqual([]);

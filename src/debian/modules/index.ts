@@ -9,5 +9,11 @@ export {
 	readModule,
 	type SoftDependency,
 } from "./modinfo.ts";
-export { type KernelFiles, moduleTables, type PlacedModule, type TableFile } from "./tables.ts";
+export {
+	builtinAliases,
+	type KernelFiles,
+	moduleTables,
+	type PlacedModule,
+	type TableFile,
+} from "./tables.ts";
 export { type IndexEntry, readIndex, writeIndex } from "./trie.ts";

@@ -96,7 +96,7 @@ export function moduleTables(modules: readonly PlacedModule[], kernel: KernelFil
 	if (kernel.builtinModinfo !== undefined) {
 		files.push(
 			["modules.builtin.modinfo", kernel.builtinModinfo],
-			["modules.builtin.alias.bin", writeIndex(builtinAliases(kernel.builtinModinfo))],
+			["modules.builtin.alias.bin", writeIndex(builtinIndex(kernel.builtinModinfo))],
 		);
 	}
 	return files.map(([name, content]) => ({
@@ -182,15 +182,21 @@ function deviceNames(modules: readonly PlacedModule[]): string {
 	return `# Device nodes to trigger on-demand module loading.\n${join(lines)}`;
 }
 
-function builtinAliases(modinfo: Uint8Array): IndexEntry[] {
-	const entries: IndexEntry[] = [];
-	for (const [where, value] of parseModinfo(modinfo)) {
+/** What the modules built into a kernel serve, by the package's `modules.builtin.modinfo`. */
+export function builtinAliases(
+	modinfo: Uint8Array,
+): { readonly module: string; readonly alias: string }[] {
+	return parseModinfo(modinfo).flatMap(([where, alias]) => {
 		const dot = where.indexOf(".");
-		if (where.slice(dot + 1) !== "alias") continue;
-		const key = underscored(value);
-		if (key !== undefined) entries.push({ key, value: where.slice(0, dot), priority: 0 });
-	}
-	return entries;
+		return where.slice(dot + 1) === "alias" ? [{ module: where.slice(0, dot), alias }] : [];
+	});
+}
+
+function builtinIndex(modinfo: Uint8Array): IndexEntry[] {
+	return builtinAliases(modinfo).flatMap(({ module, alias }) => {
+		const key = underscored(alias);
+		return key === undefined ? [] : [{ key, value: module, priority: 0 }];
+	});
 }
 
 function textLines(text: string): string[] {

@@ -1,10 +1,13 @@
 import { text } from "../../bytes/index.ts";
 import type { Evidence } from "./evidence.ts";
-import type { BlockDevice } from "./facts.ts";
+import type { BlockDevice, BusDevice } from "./facts.ts";
 import type { Mount } from "./proc.ts";
 
 /** Devices of every bus tell their modalias here: PCI, virtio, USB, platform, ACPI, Hyper-V, Xen and the rest. */
 export const modaliasPattern = "/sys/bus/*/devices/*/modalias";
+
+/** The driver that a device is bound to. */
+export const driverPattern = "/sys/bus/*/devices/*/driver";
 
 /** What one block device is asked for, below /sys/class/block/NAME. */
 export const blockPatterns = {
@@ -12,7 +15,7 @@ export const blockPatterns = {
 	number: "/sys/class/block/*/dev",
 	dmUuid: "/sys/class/block/*/dm/uuid",
 	mdLevel: "/sys/class/block/*/md/level",
-	/** Link of a whole disk into the tree of devices; its components name buses and drivers. */
+	/** Link into the tree of devices: its components name the buses on the way. */
 	link: "/sys/class/block/*",
 	driver: "/sys/class/block/*/device/driver",
 	/** virtio and nvme sit one device above. */
@@ -28,6 +31,22 @@ export function modaliases(evidence: Evidence): string[] {
 		if (alias !== "") found.add(alias);
 	}
 	return [...found].sort();
+}
+
+/** Buses whose devices are found again by their place below /sys/devices; on others, names repeat. */
+const namedBuses = /^\/sys\/bus\/(?:pci|sdio|usb|virtio|vmbus|xen)\/devices\/([^/]+)\/modalias$/;
+
+/** Devices of the buses that disks and network cards hang on. */
+export function busDevices(evidence: Evidence): Record<string, BusDevice> {
+	const devices: [string, BusDevice][] = [];
+	for (const { path, bytes } of evidence.found("read", modaliasPattern)) {
+		const name = namedBuses.exec(path)?.[1];
+		const modalias = text(bytes).trim();
+		if (name === undefined || modalias === "") continue;
+		const driver = driverName(evidence.link(path.replace(/modalias$/, "driver")));
+		devices.push([name, { modalias, ...(driver === undefined ? {} : { driver }) }]);
+	}
+	return Object.fromEntries(devices.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Names of loaded modules, sorted (proc(5), /proc/modules). */
@@ -58,6 +77,7 @@ export function blockDevices(evidence: Evidence, mounts: readonly Mount[]): Bloc
 		const number = evidence.line(`${below}/dev`) ?? "";
 		const driver = driverName(evidence.link(`${below}/device/driver`));
 		const parent = driverName(evidence.link(`${below}/device/device/driver`));
+		const devicePath = diskPath(evidence.link(below));
 		const mounted = mounts.filter((mount) => mount.device === number);
 		const type = types.get(number) ?? mounted[0]?.type;
 		const stack =
@@ -69,11 +89,17 @@ export function blockDevices(evidence: Evidence, mounts: readonly Mount[]): Bloc
 			size: sectors * 512,
 			mountedAt: mounted.map((mount) => mount.target),
 			...(driver === undefined && parent === undefined ? {} : { driver: driver ?? parent ?? "" }),
+			...(devicePath === undefined ? {} : { devicePath }),
 			...(type === undefined ? {} : { type }),
 			...(stack ? { stack } : {}),
 		});
 	}
 	return devices.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What stands between /sys/devices and the disk, of a whole disk that hangs on a real device. */
+function diskPath(link: string | undefined): string | undefined {
+	return link?.match(/\/devices\/(?!virtual\/)(.+)\/block\/[^/]+$/)?.[1];
 }
 
 function driverName(link: string | undefined): string | undefined {

@@ -48,6 +48,13 @@ export interface EnvironmentFacts {
 	readonly product?: string;
 }
 
+/** A device that a driver serves. */
+export interface BusDevice {
+	readonly modalias: string;
+	/** Driver that it is bound to now. */
+	readonly driver?: string;
+}
+
 /** A block device and what is known of it. */
 export interface BlockDevice {
 	readonly name: string;
@@ -57,6 +64,8 @@ export interface BlockDevice {
 	readonly size: number;
 	/** Kernel driver of the nearest device with one. */
 	readonly driver?: string;
+	/** Place of a whole disk in sysfs, below /sys/devices, without its own name; absent on virtual ones. */
+	readonly devicePath?: string;
 	/** File system or other signature, as udev recorded it. */
 	readonly type?: string;
 	readonly mountedAt: readonly string[];
@@ -134,6 +143,8 @@ export interface Facts {
 	readonly swaps: readonly Swap[];
 	/** Distinct modaliases of all devices of all buses, sorted. */
 	readonly modaliases: readonly string[];
+	/** Devices of the buses that disks and network cards hang on (PCI, virtio, USB, SDIO, VMBus, Xen), by name. */
+	readonly busDevices: Readonly<Record<string, BusDevice>>;
 	/** Modules now loaded, sorted. */
 	readonly modules: readonly string[];
 	readonly blockDevices: readonly BlockDevice[];
@@ -141,6 +152,8 @@ export interface Facts {
 	readonly filesystems: readonly string[];
 	/** Kernel consoles, the preferred one first. */
 	readonly consoles: readonly string[];
+	/** Sessions of tmux and screen, which live on without a login: `tmux of uid 0`, sorted. */
+	readonly terminals: readonly string[];
 	/** Whether systemd runs the system, so that it can be asked for an orderly kexec. */
 	readonly systemd: boolean;
 	readonly places: readonly Place[];

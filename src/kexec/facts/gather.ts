@@ -1,6 +1,6 @@
 import { text } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
-import { blockDevices, filesystems, loadedModules, modaliases } from "./devices.ts";
+import { blockDevices, busDevices, filesystems, loadedModules, modaliases } from "./devices.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Facts, Place } from "./facts.ts";
 import {
@@ -13,7 +13,7 @@ import {
 } from "./proc.ts";
 import { places, readLarge } from "./sources.ts";
 import { type LoginContext, sshFacts, sshSources } from "./ssh.ts";
-import { environment, kexecFacts, security } from "./system.ts";
+import { environment, kexecFacts, security, terminals } from "./system.ts";
 
 /** Names of the kernel (uname -m) to Debian's. */
 const architectureNames: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
@@ -91,10 +91,12 @@ export function gatherFacts(
 		mounts,
 		swaps: parseSwaps(file("/proc/swaps")),
 		modaliases: modaliases(evidence),
+		busDevices: busDevices(evidence),
 		modules: loadedModules(evidence),
 		blockDevices: devices,
 		filesystems: filesystems(devices),
 		consoles: parseConsoles(file("/proc/consoles")),
+		terminals: terminals(evidence),
 		systemd: evidence.exists("/run/systemd/system"),
 		places: places.flatMap((path) => placeAt(evidence, path)),
 		users,

@@ -1,7 +1,7 @@
 import type { Source } from "../contract.ts";
 import { literalPath, source } from "../sources.ts";
-import { blockPatterns, modaliasPattern } from "./devices.ts";
-import { containerMarks, secureBootVariable } from "./system.ts";
+import { blockPatterns, driverPattern, modaliasPattern } from "./devices.ts";
+import { containerMarks, secureBootVariable, terminalPatterns } from "./system.ts";
 
 /** What people or programs write on a host is far below this; kernel configurations and tables of users are not. */
 const usual = { cap: 262_144 } as const;
@@ -70,16 +70,19 @@ export function firstSources(): Source[] {
 		readLarge("/etc/passwd"),
 		readLarge("/etc/group"),
 		source.read(modaliasPattern, { cap: 1024, items: 16_384 }),
+		source.readlink(driverPattern, { cap: 1024, items: 16_384 }),
 		source.read(blockPatterns.size, { cap: 32 }),
 		source.read(blockPatterns.number, { cap: 32 }),
 		source.read(blockPatterns.dmUuid, { cap: 256 }),
 		source.read(blockPatterns.mdLevel, { cap: 32 }),
 		source.read(blockPatterns.udev, { cap: 16_384 }),
+		source.readlink(blockPatterns.link),
 		source.readlink(blockPatterns.driver),
 		source.readlink(blockPatterns.parentDriver),
 		...["/sys/firmware/efi", "/proc/vz", "/proc/bc", "/run/systemd/system", ...containerMarks].map(
 			(path) => source.stat(path),
 		),
+		...Object.values(terminalPatterns).map((pattern) => source.stat(pattern)),
 		...places.flatMap((path) => [source.statfs(path), source.place(path)]),
 	];
 }

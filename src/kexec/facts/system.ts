@@ -14,6 +14,23 @@ export const containerMarks = [
 export const secureBootVariable =
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
+/** Where tmux and screen keep the sockets of their sessions, in folders named by the owner. */
+export const terminalPatterns = {
+	screen: "/run/screen/S-*/*",
+	tmux: "/tmp/tmux-*/*",
+} as const;
+
+/** Sessions of tmux and screen with their owners, sorted. */
+export function terminals(evidence: Evidence): string[] {
+	const found = Object.entries(terminalPatterns).flatMap(([program, pattern]) =>
+		evidence.found("stat", pattern).flatMap(({ path }) => {
+			const owner = /\/(?:S|tmux)-([^/]+)\//.exec(path)?.[1] ?? "?";
+			return `${program} of ${/^\d+$/.test(owner) ? `uid ${owner}` : owner}`;
+		}),
+	);
+	return [...new Set(found)].sort();
+}
+
 /** Signs of a container, each as a reason; none on a real or virtual machine. */
 export function environment(evidence: Evidence, mounts: readonly Mount[]): EnvironmentFacts {
 	const container: string[] = [];

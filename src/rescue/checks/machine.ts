@@ -1,5 +1,6 @@
 import { capSysBoot, type Facts, hasCapability } from "../../kexec/facts/facts.ts";
 import { type Check, note, ok, refusal, warning } from "../check.ts";
+import { usableConsole } from "../command-line.ts";
 
 /** The image this is about to start, as far as the checks of the machine look at it. */
 export interface ImageTraits {
@@ -7,6 +8,18 @@ export interface ImageTraits {
 	readonly architecture: string;
 	/** Whether the kernel carries an Authenticode signature. */
 	readonly signed: boolean;
+}
+
+/** Whoever replaces the system that ekexec itself runs on never learns what became of it. */
+export function checkSameMachine(facts: Facts, ownBootId: string | undefined): Check {
+	if (facts.bootId === "" || facts.bootId !== ownBootId) {
+		return ok("same-machine", "the target is another machine than this one");
+	}
+	return refusal(
+		"same-machine",
+		"the target is the machine that ekexec runs on (the same boot id): it would end with it",
+		"Run ekexec on another machine.",
+	);
 }
 
 export function checkRescueSystem(facts: Facts, again: boolean): Check {
@@ -162,6 +175,13 @@ export function checkLoaded(facts: Facts): Check {
 		"another kernel is already loaded for kexec; it would be lost",
 		"If nobody needs it (an earlier --load-only?), unload it with ekexec abort, then try again.",
 	);
+}
+
+/** Whoever stands in front of the machine, or has its serial line, sees the rescue system too. */
+export function checkConsoles(facts: Facts): Check {
+	const consoles = facts.consoles.filter((name) => usableConsole.test(name));
+	if (consoles.length === 0) return note("console", "none found: only SSH will show what happens");
+	return ok("console", `the rescue system also shows on ${consoles.join(", ")}`);
 }
 
 /** Differences below this matter to no certificate or expiry that a rescue meets. Milliseconds. */

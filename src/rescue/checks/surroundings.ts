@@ -71,6 +71,12 @@ export function checkDisks(facts: Facts): Check[] {
 	return checks;
 }
 
+/** A session of tmux or screen may hold somebody's unfinished work: it ends with the running system. */
+export function checkTerminals(facts: Facts): Check[] {
+	if (facts.terminals.length === 0) return [];
+	return [note("terminals", `end with the running system: ${facts.terminals.join(", ")}`)];
+}
+
 function accessOf(mount: { options: readonly string[]; superOptions: readonly string[] }): string {
 	const readOnly = mount.options.includes("ro") || mount.superOptions.includes("ro");
 	return readOnly ? "read-only" : "said to be writable";
