@@ -24,7 +24,7 @@ import {
 } from "./manifest.ts";
 import { commandLineOfRun } from "./nixos.ts";
 import { type Image, isImage, openImage, sha256OfFile } from "./open.ts";
-import { Shape } from "./shape.ts";
+import { parseShape } from "./shape.ts";
 import { digestsOf, maxSignatureBytes, verifySignature } from "./signature.ts";
 
 export interface ImportOptions {
@@ -89,14 +89,13 @@ async function looseIn(folder: string, adapter?: Adapter): Promise<LooseImage | 
 	const cmdline = await readSmall(join(folder, "cmdline")).catch(() => undefined);
 	if (cmdline === undefined) return undefined;
 	const about = await readSmall(join(folder, "ekexec.json")).catch(() => "{}");
-	const complain = (field: string, expected: string, found: string) =>
+	const where = join(folder, "ekexec.json");
+	const told = parseShape(about, (details) =>
 		imageError("check", "IMAGE_FORMAT", "the folder does not say what it is", {
-			where: join(folder, "ekexec.json"),
-			field,
-			expected,
-			found,
-		});
-	const told = new Shape(json(about), "", complain).get("adapter");
+			where,
+			...details,
+		}),
+	).get("adapter");
 	return {
 		kernel: join(folder, "kernel"),
 		initrd: join(folder, "initrd"),
@@ -104,15 +103,6 @@ async function looseIn(folder: string, adapter?: Adapter): Promise<LooseImage | 
 		adapter: adapter ?? (told.present ? told.oneOf(adapters) : "stage1"),
 		name: "nixos",
 	};
-}
-
-/** What the text says; the text itself where it is no JSON, for the complaint about it. */
-function json(words: string): unknown {
-	try {
-		return JSON.parse(words);
-	} catch {
-		return words;
-	}
 }
 
 /** Makes an image of a kernel and an initrd; the files are copied into the cache. */

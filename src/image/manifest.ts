@@ -1,6 +1,6 @@
 import { utf8 } from "../bytes/index.ts";
 import { imageError } from "./errors.ts";
-import { Shape } from "./shape.ts";
+import { parseShape, type Shape } from "./shape.ts";
 
 /** First field of every manifest: name and version of the contract. */
 export const manifestFormat = "ekexec-image/1";
@@ -94,20 +94,12 @@ const line = /^[^\u0000-\u001f\u007f]*$/;
  * Unknown fields are ignored, so that later versions may say more.
  */
 export function parseManifest(json: string, where = "manifest.json"): Manifest {
-	const complain = (field: string, expected: string, found: string) =>
+	const root = parseShape(json, (details) =>
 		imageError("check", "IMAGE_MANIFEST", "this is no image manifest that ekexec can read", {
 			where,
-			field,
-			expected,
-			found,
-		});
-	let value: unknown;
-	try {
-		value = JSON.parse(json);
-	} catch (cause) {
-		throw imageError("check", "IMAGE_MANIFEST", "the manifest is not JSON", { where, cause });
-	}
-	const root = new Shape(value, "", complain);
+			...details,
+		}),
+	);
 	root.get("format").oneOf([manifestFormat]);
 	const kernel = root.get("kernel");
 	const contents = root.get("contents");

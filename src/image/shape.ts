@@ -1,7 +1,21 @@
-import type { EkexecError } from "../bytes/index.ts";
+import type { EkexecError, ErrorDetails } from "../bytes/index.ts";
 
 /** Makes the error for a value that is not what its place asks for. */
 export type Complaint = (field: string, expected: string, found: string) => EkexecError;
+
+/** Parses JSON from outside. Throws what `refuse` makes of the reason, here and for every field that is wrong. */
+export function parseShape(
+	json: string,
+	refuse: (details: Pick<ErrorDetails, "field" | "expected" | "found" | "cause">) => EkexecError,
+): Shape {
+	let value: unknown;
+	try {
+		value = JSON.parse(json);
+	} catch (cause) {
+		throw refuse({ expected: "JSON", found: "something else", cause });
+	}
+	return new Shape(value, "", (field, expected, found) => refuse({ field, expected, found }));
+}
 
 /** A typed view of parsed JSON that names the field in every complaint. */
 export class Shape {

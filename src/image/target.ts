@@ -1,7 +1,7 @@
 import { chooseModules, type ModuleWishes, type PlacedModule } from "../debian/index.ts";
 import { imageError } from "./errors.ts";
 import { type ModuleSets, matcher } from "./recipe.ts";
-import { Shape } from "./shape.ts";
+import { parseShape } from "./shape.ts";
 
 /** What of a target's facts decides its image. */
 export interface ImageTarget {
@@ -20,20 +20,9 @@ const alias = /^[\x21-\x7e]{1,4096}$/;
 
 /** Reads the JSON of facts, as `ekexec check --json` prints them; ignores all else in it. Throws `IMAGE_TARGET`. */
 export function parseTarget(json: string, where: string): ImageTarget {
-	const complain = (field: string, expected: string, found: string) =>
-		imageError("usage", "IMAGE_TARGET", "these are no facts of a target", {
-			where,
-			field,
-			expected,
-			found,
-		});
-	let value: unknown;
-	try {
-		value = JSON.parse(json);
-	} catch (cause) {
-		throw imageError("usage", "IMAGE_TARGET", "the facts are not JSON", { where, cause });
-	}
-	const root = new Shape(value, "", complain);
+	const root = parseShape(json, (details) =>
+		imageError("usage", "IMAGE_TARGET", "these are no facts of a target", { where, ...details }),
+	);
 	const shape = root.get("facts").present ? root.get("facts") : root;
 	const modaliases = shape.get("modaliases");
 	if (!modaliases.present) modaliases.fail("an array of modaliases");
