@@ -45,8 +45,8 @@ export interface Started {
 	readonly clean: () => void;
 }
 
-/** How long after its connection broke the master may still seem to run, in milliseconds. */
-const masterEndsWithin = 200;
+/** How long after its connection broke the master may still seem to run on a busy machine, in milliseconds. */
+const masterEndsWithin = 1000;
 
 /** A login through the system's ssh. */
 export class OpenSshConnection implements Connection {
