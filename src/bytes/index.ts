@@ -18,3 +18,4 @@ export {
 	type ValueOf,
 } from "./struct.ts";
 export { parseShown, showBytes, text, utf8 } from "./text.ts";
+export { anyCharacter, anyRun, oneOf, Wildcard, type WildcardStep, wildcard } from "./wildcard.ts";

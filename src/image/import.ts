@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
-import { text } from "../bytes/index.ts";
+import { EkexecError, text } from "../bytes/index.ts";
 import { decompress, IDENTIFY_BYTES, identify } from "../compress/index.ts";
 import { cacheFolder } from "../debian/index.ts";
 import { scanInitrd } from "../initrd/index.ts";
@@ -78,7 +78,9 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 	const cache = options.cache ?? cacheFolder();
 	const folder = join(cache, "imported", keyOf(sha256, options.adapter ?? ""));
 	await onceMade(folder, async (draft) => {
-		await unpack(path, draft, options);
+		await unpack(path, draft, options).catch((error: unknown) => {
+			throw tarFault(error, path);
+		});
 		await rm(join(draft, members), { recursive: true });
 	});
 	return openImage(folder, signalOf(options));
@@ -178,6 +180,18 @@ async function readSmall(path: string): Promise<string> {
 	return readFile(path, "utf8");
 }
 
+/** Most bytes of each file that an image may have, by its name. */
+const caps: ReadonlyMap<string, number> = new Map([
+	["kernel", maxKernel],
+	["bzImage", maxKernel],
+	["initrd", maxInitrd],
+	["run", maxText],
+	["cmdline", maxText],
+	["manifest.json", maxText * 4],
+	["contents.json", maxText * 256],
+	["drivers.json", maxText * 256],
+]);
+
 /** What a member of a tarball is to an image; undefined for all that is none of its business. */
 function roleOf(
 	name: string,
@@ -187,18 +201,20 @@ function roleOf(
 	if (parts.some((part) => part === ".." || part === "")) return undefined;
 	const file = parts.at(-1) ?? "";
 	const at = parts.slice(0, -1).join("/");
-	const caps: Readonly<Record<string, number>> = {
-		kernel: maxKernel,
-		bzImage: maxKernel,
-		initrd: maxInitrd,
-		run: maxText,
-		cmdline: maxText,
-		"manifest.json": maxText * 4,
-		"contents.json": maxText * 256,
-		"drivers.json": maxText * 256,
-	};
-	const cap = caps[file] ?? (/(?:^|\/)layers$/.test(at) ? maxInitrd : undefined);
+	const cap = caps.get(file) ?? (/(?:^|\/)layers$/.test(at) ? maxInitrd : undefined);
 	return cap === undefined || !/^[\w.+-]+$/.test(file) ? undefined : { at, file, cap };
+}
+
+/** What tar-stream has to say of a broken archive, as an error of ours; all others as they are. */
+function tarFault(error: unknown, where: string): unknown {
+	const foreign = error instanceof Error && !(error instanceof EkexecError) && !("code" in error);
+	if (!foreign || error.name === "AbortError") return error;
+	return imageError("check", "IMAGE_FORMAT", "this is no whole tarball", {
+		where,
+		expected: "a tar archive, or a compressed one",
+		found: error.message,
+		cause: error,
+	});
 }
 
 /** Takes the members that make an image out of a tarball; all others are passed over. */
@@ -234,6 +250,12 @@ async function unpack(path: string, draft: string, options: ImportOptions): Prom
 			);
 		}
 		const name = role.at === "" ? role.file : `${role.at}/${role.file}`;
+		if (held.has(name)) {
+			throw imageError("check", "IMAGE_FORMAT", "a file is in the tarball twice", {
+				where: path,
+				field: name,
+			});
+		}
 		const place = join(stage, String(held.size));
 		await pipeline(entry, createWriteStream(place, { flags: "wx" }));
 		held.set(name, place);

@@ -7,7 +7,7 @@ import { imageError } from "./errors.ts";
 export function commandLineOfRun(run: string, where: string): string {
 	const value = (name: string): string => {
 		const match = run.match(
-			new RegExp(`^\\s*${name}=(?:"([^"\\n]*)"|'([^'\\n]*)'|(\\S*))\\s*$`, "m"),
+			new RegExp(`^[ \\t]*${name}=(?:"([^"\\n]*)"|'([^'\\n]*)'|(\\S*))[ \\t\\r]*$`, "m"),
 		);
 		const found = match?.[1] ?? match?.[2] ?? match?.[3];
 		if (found === undefined || (name === "init" && found === "")) {

@@ -92,7 +92,7 @@ function verifySsh(digests: FileDigests, armoured: string, signer: string, where
 	const body = armoured.match(
 		/-----BEGIN SSH SIGNATURE-----([\s\S]+?)-----END SSH SIGNATURE-----/,
 	)?.[1];
-	const blob = new Uint8Array(Buffer.from((body ?? "").replace(/\s+/g, ""), "base64"));
+	const blob = fromBase64((body ?? "").replace(/\s+/g, ""), where, "a signature of OpenSSH");
 	const cursor = new Cursor(blob, { endian: "big", where });
 	const magic = cursor.take(6, "magic");
 	const version = cursor.u32("version");
@@ -104,6 +104,7 @@ function verifySsh(digests: FileDigests, armoured: string, signer: string, where
 	const reserved = string("reserved");
 	const hash = string("hash_algorithm");
 	const signature = new Cursor(string("signature"), { endian: "big", where });
+	if (cursor.remaining > 0) bad(where, "the end of the signature", `${cursor.remaining} bytes`);
 
 	const words = signer.trim().split(/\s+/);
 	const wanted = words.find((word) => /^AAAA[\w+/=]+$/.test(word));
@@ -121,6 +122,7 @@ function verifySsh(digests: FileDigests, armoured: string, signer: string, where
 	const message = concat([magic, ...[namespace, reserved, hash, digest].flatMap(sized)]);
 	const type = Buffer.from(signature.take(signature.u32("type"), "type")).toString();
 	const sig = signature.take(signature.u32("blob"), "blob");
+	if (signature.remaining > 0) bad(where, "the end of the signature", "more bytes");
 	const { publicKey, digestFor } = sshKey(key, type, where);
 	if (!verify(digestFor, message, publicKey, sig)) {
 		bad(where, "a file as it was when it was signed", "other bytes");
@@ -163,9 +165,16 @@ function ed25519(raw: Uint8Array): KeyObject {
 }
 
 function decode(base64: string, length: number, where: string, expected: string): Uint8Array {
-	const bytes = new Uint8Array(Buffer.from(base64.trim(), "base64"));
+	const bytes = fromBase64(base64.trim(), where, expected);
 	if (bytes.length !== length) bad(where, `${expected}, ${length} bytes`, `${bytes.length} bytes`);
 	return bytes;
+}
+
+/** Node skips what is no base64; here nothing is skipped, so that a signature has one form only. */
+function fromBase64(base64: string, where: string, expected: string): Uint8Array {
+	const bytes = Buffer.from(base64, "base64");
+	if (bytes.toString("base64") !== base64) bad(where, expected, "something that is no base64");
+	return new Uint8Array(bytes);
 }
 
 function hex(bytes: Uint8Array): string {

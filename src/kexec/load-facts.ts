@@ -122,7 +122,7 @@ function runtimeMap(items: readonly Item[]): EfiMemory[] {
 	for (const item of items) {
 		const match = text(item.path).match(/\/runtime-map\/(\d+)\/(\w+)$/);
 		const value = text(item.bytes).trim();
-		if (match?.[2] === undefined || !/^(0x)?[0-9a-f]+$/i.test(value)) continue;
+		if (match?.[2] === undefined || !/^(0x[0-9a-f]+|\d+)$/i.test(value)) continue;
 		const entry = found.get(Number(match[1])) ?? {};
 		entry[match[2]] = BigInt(value);
 		found.set(Number(match[1]), entry);

@@ -40,9 +40,71 @@ export function parseNetwork(json: string, where: string): Network {
 		if (!Array.isArray(items)) throw wrong(`no list "${list}"`);
 		const objects = list === "notes" || items.every((item) => membersOf(item) !== undefined);
 		if (!objects) throw wrong(`something in "${list}" that is no object`);
+		for (const item of items) {
+			const field =
+				firstOf(needed[list], (name) =>
+					membersOf(item)?.[name] === undefined ? name : undefined,
+				) ?? misshapen(item, list);
+			if (field !== undefined) throw wrong(`no or a wrong "${field}" in "${list}"`);
+		}
 	}
 	if (!Array.isArray(membersOf(network.resolver)?.servers)) throw wrong(`no "resolver"`);
+	const field = misshapen(network.resolver, "resolver");
+	if (field !== undefined) throw wrong(`a wrong "${field}" in "resolver"`);
 	return network as unknown as Network;
+}
+
+/** Members without which an object says nothing. */
+const needed: Readonly<Record<(typeof lists)[number], readonly string[]>> = {
+	links: ["name", "index", "flags"],
+	addresses: ["link", "address", "prefix", "family", "flags"],
+	routes: ["destination", "family", "table", "type"],
+	rules: ["family", "priority", "action"],
+	nexthops: ["id"],
+	neighbours: ["link", "address"],
+	notes: [],
+};
+/** Members that hold text; all else that is one value may be text, number or flag. */
+const textMembers: ReadonlySet<string> = new Set([
+	"name",
+	"link",
+	"address",
+	"destination",
+	"peer",
+]);
+/** Members of the model that hold lists; `group` of a link is a number. */
+const listMembers: ReadonlySet<string> = new Set([
+	...["alternativeNames", "arpTargets", "flags", "options", "search", "servers", "vlans", "hops"],
+	...["ingress", "egress", "sourcePort", "destinationPort", "uids"],
+]);
+/** Members that hold objects; `port` of a tunnel is a number. */
+const objectMembers: ReadonlySet<string> = new Set(["details", "port", "metrics"]);
+
+/** The first member, however deep, that holds nothing of its kind; undefined when all is as in the model. */
+function misshapen(value: unknown, field: string): string | undefined {
+	if (Array.isArray(value)) return firstOf(value, (each) => misshapen(each, field));
+	const members = membersOf(value);
+	if (members === undefined) return value === null ? field : undefined;
+	return firstOf(Object.entries(members), ([name, member]) => {
+		const isList = Array.isArray(member);
+		const isObject = !isList && typeof member === "object";
+		if (isList !== listMembers.has(name) && !(isList && name === "group")) return name;
+		if (isObject && !objectMembers.has(name)) return name;
+		if (name === "mark" && typeof member !== "number") return name;
+		if (textMembers.has(name) && typeof member !== "string") return name;
+		return misshapen(member, name);
+	});
+}
+
+function firstOf<T>(
+	values: readonly T[],
+	test: (value: T) => string | undefined,
+): string | undefined {
+	for (const value of values) {
+		const found = test(value);
+		if (found !== undefined) return found;
+	}
+	return undefined;
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> | undefined {

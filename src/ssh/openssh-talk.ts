@@ -2,8 +2,8 @@ import { showBytes, utf8 } from "../bytes/index.ts";
 import { sshError } from "./error.ts";
 
 /** Lines of ssh -v that tell what happened; they have been the same since OpenSSH 7. */
-const hostKeyLine = /^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)/;
-const acceptedLine = /^debug1: Server accepts key: (.*) \S+ (SHA256:\S+)(?: .*)?$/;
+const hostKeyLine = /^debug1: Server host (?:key|certificate): ([\w@.-]+) (SHA256:[\w+/=]+)/;
+const acceptedLine = /^debug1: Server accepts key: (.*) \S+ (SHA256:[\w+/=]+)(?: .*)?$/;
 const methodLine =
 	/^(?:debug1: )?Authenticat(?:ed to .* using "([a-z-]+)"|ion succeeded \(([a-z-]+)\))/;
 

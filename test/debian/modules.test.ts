@@ -157,6 +157,13 @@ describe("aliases", () => {
 	});
 });
 
+test("aliases that no kernel has cost neither an error nor time", () => {
+	const odd = ["a[z-a]", "a[!z-a]", "a[]", `${"*a".repeat(200)}b`];
+	const table = new AliasTable(odd.map((alias) => ({ alias, module: alias })));
+	expect(table.find("ab")).toEqual(["a[!z-a]"]);
+	expect(table.find("a".repeat(1024))).toEqual([]);
+});
+
 describe("chooseModules", () => {
 	const names = (wishes: Parameters<typeof chooseModules>[1]) =>
 		chooseModules(placed, wishes)

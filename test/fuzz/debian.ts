@@ -1,16 +1,34 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readKey } from "openpgp";
 import {
+	AliasTable,
+	chooseModules,
 	compareVersions,
 	libraryCheck,
+	moduleTables,
+	parseModinfo,
 	parseStanzas,
+	readControl,
 	readDeb,
 	readElf,
+	readIndex,
 	readLock,
+	readModule,
+	writeIndex,
 	writeLock,
 } from "../../src/debian/index.ts";
 import { condense, openIndex } from "../../src/debian/packages.ts";
+import { parseDepends, parseProvides, parseRelations } from "../../src/debian/relation.ts";
 import { parseRelease } from "../../src/debian/release.ts";
+import { verifyClearsigned } from "../../src/debian/signature.ts";
+import { readAptSources } from "../../src/debian/sources.ts";
 import { elf } from "../debian/elves.ts";
 import { ar, deb, tar } from "../debian/make.ts";
+import { moduleFile, someKernelFiles, someModules } from "../debian/module-file.ts";
+import type { Random } from "./frame/random.ts";
+import { key, signed, text as signedText } from "./frame/signed.ts";
 import type { FuzzTarget } from "./frame/target.ts";
 
 const digest = "ab".repeat(32);
@@ -44,7 +62,133 @@ async function readAll(input: Uint8Array): Promise<void> {
 const latin1 = (input: Uint8Array) => Buffer.from(input).toString("latin1");
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text, "latin1"));
 
+const publicKey = await readKey({ armoredKey: key });
+
+const modules = Object.entries(someModules).map(([path, file]) => ({
+	path,
+	bytes: moduleFile(file),
+}));
+
+const aliasPieces = [
+	"pci:",
+	"v",
+	"d",
+	"*",
+	"*",
+	"?",
+	"[a-c]",
+	"[!x]",
+	"[",
+	"]",
+	"-",
+	"_",
+	"a",
+	"b",
+	"aaaa",
+] as const;
+
+/** Patterns and names, a line each, of pieces that look alike. */
+function aliasLines(random: Random): Uint8Array {
+	let made = "";
+	for (let left = random.below(60); left >= 0; left--) {
+		made += random.chance(8) ? "\n" : random.pick(aliasPieces);
+	}
+	return Buffer.from(made + "\na".repeat(random.below(3)) + "a".repeat(random.below(500)));
+}
+
 export const targets: readonly FuzzTarget[] = [
+	{
+		name: "debian/control",
+		seeds: () => [small],
+		fixtures: (path) => path.endsWith(".deb"),
+		async run(input) {
+			await readControl(input, { where: "fuzz" });
+		},
+	},
+	{
+		// Nothing but the very text that was signed may come out.
+		name: "debian/clearsigned",
+		seeds: () => [Buffer.from(signed)],
+		fixtures: () => false,
+		async run(input) {
+			const now = new Date("2026-03-01");
+			const told = await verifyClearsigned(input, [publicKey], now, "fuzz");
+			if (told.trimEnd() !== signedText.trimEnd()) throw new Error(`not what was signed: ${told}`);
+		},
+	},
+	{
+		name: "debian/apt-sources",
+		seeds: () =>
+			[
+				"deb [arch=amd64] http://a.example/debian trixie main contrib # c\n",
+				"Types: deb deb-src\nURIs: http://a.example/debian mirror+file:/nonexistent\nSuites: trixie trixie-updates\nComponents: main\nEnabled: no\nSigned-By:\n x\n .\n y\n",
+			].map(bytesOf),
+		fixtures: () => false,
+		async run(input) {
+			const folder = mkdtempSync(join(tmpdir(), "ekexec-fuzz-apt-"));
+			try {
+				writeFileSync(join(folder, "sources.list"), input);
+				await readAptSources(folder);
+			} finally {
+				rmSync(folder, { recursive: true });
+			}
+		},
+	},
+	{
+		name: "debian/relation",
+		seeds: () => ["a (>= 1:2) | b:any, c [amd64] <!x>, $d", "v (= 2), w"].map(bytesOf),
+		fixtures: () => false,
+		run(input) {
+			parseDepends(latin1(input));
+			parseRelations(latin1(input));
+			parseProvides(latin1(input));
+		},
+	},
+	{
+		// A module, and the tables that are made with it among others.
+		name: "debian/module",
+		seeds: () => modules.map(({ bytes }) => bytes),
+		fixtures: () => false,
+		run(input) {
+			const others = modules.map(({ path, bytes }) => ({ ...readModule(bytes, path), path }));
+			const path = "kernel/x.ko";
+			const all = [...others, { ...readModule(input, path), path }];
+			for (const { name, content } of moduleTables(all, {
+				...someKernelFiles,
+				builtinModinfo: input,
+			})) {
+				if (name.endsWith(".bin")) readIndex(content);
+			}
+			chooseModules(all, { names: ["x", "ext4"], modaliases: ["pci:v00008086d00002922sv0"] });
+			parseModinfo(input);
+		},
+	},
+	{
+		name: "debian/index",
+		seeds: () => [
+			writeIndex([]),
+			writeIndex([
+				{ key: "ab", value: "x", priority: 1 },
+				{ key: "abc", value: "y", priority: 2 },
+				{ key: "b", value: "z", priority: 0 },
+				{ key: "b", value: "z2", priority: 3 },
+			]),
+		],
+		fixtures: () => false,
+		run(input) {
+			readIndex(input);
+		},
+	},
+	{
+		name: "debian/alias",
+		make: aliasLines,
+		fixtures: () => false,
+		run(input) {
+			const lines = latin1(input).split("\n").slice(0, 50);
+			const table = new AliasTable(lines.map((alias) => ({ alias, module: "m" })));
+			for (const line of lines) table.find(line);
+		},
+	},
 	{
 		name: "debian/deb",
 		seeds: () => [small],

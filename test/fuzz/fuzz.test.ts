@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { attempt, corpusOf, findTargets, inputOf } from "./frame/target.ts";
 
 /** Enough to notice a parser that breaks at once; `npm run fuzz` is the long way. */
-const inputs = 300;
+const inputs = 100;
 const seed = 1;
 
 describe.each((await findTargets()).map((target) => [target.name, target] as const))(

@@ -6,6 +6,7 @@ import {
 	diffNetworks,
 	emptyNetwork,
 	type Network,
+	parseNetwork,
 	parseSshConnection,
 	planNetwork,
 	renderEmergency,
@@ -16,6 +17,7 @@ import {
 } from "../../src/network/index.ts";
 import { readLeases } from "../../src/network/read/lease.ts";
 import { readResolver } from "../../src/network/read/resolver.ts";
+import { jsonMaker } from "./frame/json.ts";
 import type { FuzzTarget } from "./frame/target.ts";
 
 interface Capture {
@@ -34,6 +36,10 @@ const dumps = (): readonly Uint8Array[] =>
 	);
 
 const connection = parseSshConnection("198.51.100.7 50000 192.0.2.10 22");
+
+const networks = dumps().map((bytes) =>
+	snapshot({ dumps: readSnapshot(bytes), files: new Map(), symlinks: new Map() }),
+);
 
 /** Everything that is made of a network. A line of a unit file that systemd would read as another is a finding. */
 function all(network: Network): void {
@@ -88,6 +94,19 @@ export const targets: readonly FuzzTarget[] = [
 					families: [],
 				});
 				all({ ...emptyNetwork, resolver });
+			}
+		},
+	},
+	{
+		// What `net diff` reads: the JSON of others.
+		name: "network/json",
+		make: jsonMaker(emptyNetwork, ...networks),
+		fixtures: () => false,
+		run(input) {
+			const network = parseNetwork(text(input), "fuzz");
+			for (const other of [emptyNetwork, ...networks.slice(0, 2)]) {
+				diffNetworks(network, other);
+				diffNetworks(other, network);
 			}
 		},
 	},

@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseIdentities } from "../../src/ssh/agent.ts";
 import { parseConfigLines } from "../../src/ssh/config-lines.ts";
 import { formatTarget, parseTarget } from "../../src/ssh/index.ts";
 import { judge, parseKnownHosts, speaksOf } from "../../src/ssh/known-hosts.ts";
+import { explain, listen } from "../../src/ssh/openssh-talk.ts";
+import { matchList } from "../../src/ssh/pattern.ts";
 import { parsePrivateKey } from "../../src/ssh/private-key.ts";
 import { parsePublicLine } from "../../src/ssh/public-key.ts";
+import { resolveOptions } from "../../src/ssh/resolve.ts";
 import type { Random } from "./frame/random.ts";
 import type { FuzzTarget } from "./frame/target.ts";
 
@@ -21,6 +27,9 @@ const lines =
 		}
 		return utf8(made);
 	};
+
+/** In braces, as ssh_config(5) writes a variable. */
+const home = "{HOME}";
 
 const seeds =
 	(...texts: string[]) =>
@@ -54,6 +63,89 @@ export const targets: readonly FuzzTarget[] = [
 			for (const line of parseConfigLines(text(input), "fuzz")) {
 				if (line.word === "") throw new Error("a line without its word");
 			}
+		},
+	},
+	{
+		// The options in force for a host, from a file that may hold anything (but for what runs programs).
+		name: "ssh/options",
+		seeds: seeds(
+			`Host *\n User %r\n IdentityFile ~/.ssh/id_%h $${home}\n ProxyJump a@b:22,[::1]:3\n ConnectTimeout 1m30s\n`,
+			"Host h\n HostName %h.example\n UserKnownHostsFile ~/k /dev/null\n Ciphers +aes128-ctr\nMatch originalhost h\n Port 99999\n",
+		),
+		make: lines([
+			...([
+				"Host",
+				"*",
+				"h",
+				"Match",
+				"all",
+				"final",
+				"canonical",
+				"User",
+				"%r",
+				"%%",
+				"%",
+			] as const),
+			...["HostName", "Port", "22", "-1", "yes", "IdentityFile", "~", `$${home}`, "ProxyJump", ","],
+			...[
+				"ProxyCommand",
+				"none",
+				"Ciphers",
+				"-*a*a*b",
+				"+",
+				"^",
+				"RekeyLimit",
+				"1G",
+				"Include",
+				"=",
+			],
+			...["StrictHostKeyChecking", "ask", "IdentityAgent", "SSH_AUTH_SOCK", "ConnectTimeout", "1w"],
+		]),
+		run(input) {
+			if (/exec/i.test(text(input))) return;
+			const home = mkdtempSync(join(tmpdir(), "ekexec-fuzz-ssh-"));
+			const file = join(home, "config");
+			try {
+				writeFileSync(file, input, { mode: 0o600 });
+				const env = { HOME: home };
+				const machine = { home, user: "me", uid: 0, hostname: "here", env, systemConfig: "/none" };
+				const sources = {
+					...{ settings: [], file, identities: [] },
+					...{ user: undefined, port: undefined, jump: undefined },
+				};
+				resolveOptions(parseTarget("h"), sources, machine);
+			} finally {
+				rmSync(home, { recursive: true });
+			}
+		},
+	},
+	{
+		name: "ssh/patterns",
+		make: lines(["*", "?", "!", "a", "aaaa", "*a", "b", ".", ","]),
+		seeds: seeds(`${"*a".repeat(50)}b,${"a".repeat(5000)}`),
+		run(input) {
+			const words = text(input).split(/[\s,]+/);
+			for (const word of words.slice(0, 20)) matchList(word, words);
+		},
+	},
+	{
+		name: "ssh/talk",
+		seeds: seeds(
+			`debug1: Server host key: ssh-ed25519 SHA256:abc\ndebug1: Server accepts key: /home/a b/.ssh/id ED25519 SHA256:abc explicit\nAuthenticated to h ([::1]:22) using "publickey".\nHost key verification failed.\n`,
+		),
+		run(input) {
+			const shown = explain(listen(text(input), text(input)), "fuzz").message;
+			for (const character of shown) {
+				if (character < " " && character !== "\n") throw new Error("control characters shown");
+			}
+		},
+	},
+	{
+		name: "ssh/public-key",
+		seeds: seeds(`${key} comment\n`, `from="x" ${key}`),
+		run(input) {
+			const read = parsePublicLine(text(input));
+			if (read !== undefined && Buffer.from(read.key.blob).length === 0) throw new Error("no key");
 		},
 	},
 	{

@@ -37,6 +37,7 @@ describe("minisign", () => {
 		],
 		["a signature of the raw file", '"Ed"', file, minisign("Ed")],
 		["something else", '"hello"', file, "hello\n"],
+		["bytes that are no base64", "no base64", file, minisign().replace("\n", "\n!")],
 		["a cut signature", "bytes", file, minisign().replace(/\n(.{20})[^\n]*\n/, "\n$1\n")],
 	])("%s is refused", async (_name, found, content, signature) => {
 		const digests = await digestsOf([content]);

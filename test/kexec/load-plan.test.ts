@@ -310,6 +310,8 @@ test("facts for loading, as sysfs tells them", () => {
 			item("/sys/firmware/efi/runtime-map/0/phys_addr", "0x7e000000\n"),
 			item("/sys/firmware/efi/runtime-map/0/virt_addr", "0xfffffffefe000000\n"),
 			item("/sys/firmware/efi/runtime-map/0/attribute", "0x800000000000000f\n"),
+			// Hexadecimal digits without their prefix are no number.
+			item("/sys/firmware/efi/runtime-map/0/other", "f00\n"),
 		],
 		[],
 	];

@@ -140,6 +140,11 @@ describe("JSON", () => {
 		'{"version":2}',
 		'{"version":1,"links":[]}',
 		JSON.stringify({ ...before, links: [1] }),
+		JSON.stringify({ ...before, links: [{ name: "a", index: 1 }] }),
+		JSON.stringify({ ...before, links: [{ name: { toString: 1 }, index: 1, flags: [] }] }),
+		JSON.stringify({ ...before, rules: [{ family: 4, priority: 1, action: "x", mark: "1" }] }),
+		JSON.stringify({ ...before, nexthops: [{ id: { valueOf: 1 } }] }),
+		JSON.stringify({ ...before, resolver: { servers: [], search: {}, options: [] } }),
 	])("%j is no network", (json) => {
 		expect(() => parseNetwork(json, "a.json")).toThrowError(
 			expect.objectContaining({ code: "NETWORK_SNAPSHOT", kind: "usage" }),

@@ -1,3 +1,5 @@
+import { anyCharacter, anyRun, oneOf, Wildcard } from "../../bytes/index.ts";
+
 /**
  * Aliases and what is asked for count `-` and `_` as the same, except within brackets: that is how both the tables
  * and the question are written down. Undefined for an alias with an unmatched bracket, which kmod leaves out.
@@ -20,18 +22,22 @@ export function underscored(alias: string): string | undefined {
 }
 
 /** A pattern as fnmatch(3) without flags takes it: `*`, `?`, `[a-z]`, `[!…]`; everything else is itself. */
-export function aliasExpression(pattern: string): RegExp {
-	const source = pattern.replace(/\*|\?|\[[!^]?[^\]]*\]|[\s\S]/g, (part) => {
-		if (part === "*") return "[\\s\\S]*";
-		if (part === "?") return "[\\s\\S]";
-		if (part.length > 1) {
-			const negated = part[1] === "!" || part[1] === "^";
-			const inner = part.slice(negated ? 2 : 1, -1).replace(/[\\\]^]/g, "\\$&");
-			return inner === "" ? "(?!)" : `[${negated ? "^" : ""}${inner}]`;
-		}
-		return part.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
-	});
-	return new RegExp(`^${source}$`);
+function aliasPattern(pattern: string): Wildcard {
+	const parts = pattern.match(/\*|\?|\[[!^]?[^\]]*\]|[\s\S]/g) ?? [];
+	return new Wildcard(
+		parts.map((part) => {
+			if (part === "*") return anyRun;
+			if (part === "?") return anyCharacter;
+			return part.length > 1 ? setOf(part) : part;
+		}),
+	);
+}
+
+/** `[abx-z]`: one of these, and with `!` or `^` in front none of them. A range that goes backwards holds nothing. */
+function setOf(part: string): (character: string) => boolean {
+	const negated = part[1] === "!" || part[1] === "^";
+	const within = oneOf(part.slice(negated ? 2 : 1, -1));
+	return (character) => within(character) !== negated;
 }
 
 /**
@@ -39,7 +45,7 @@ export function aliasExpression(pattern: string): RegExp {
  * before their first wildcard, so they are kept by the part up to the colon.
  */
 export class AliasTable {
-	readonly #buckets = new Map<string, { readonly expression: RegExp; readonly module: string }[]>();
+	readonly #buckets = new Map<string, { readonly fits: Wildcard; readonly module: string }[]>();
 	readonly #exact = new Map<string, Set<string>>();
 
 	constructor(aliases: Iterable<{ readonly alias: string; readonly module: string }>) {
@@ -54,7 +60,7 @@ export class AliasTable {
 			const bucket = bucketOf(pattern);
 			const found = this.#buckets.get(bucket) ?? [];
 			this.#buckets.set(bucket, found);
-			found.push({ expression: aliasExpression(pattern), module });
+			found.push({ fits: aliasPattern(pattern), module });
 		}
 	}
 
@@ -63,8 +69,8 @@ export class AliasTable {
 		const name = underscored(asked) ?? asked;
 		const found = new Set(this.#exact.get(name));
 		for (const bucket of [bucketOf(name), ""]) {
-			for (const { expression, module } of this.#buckets.get(bucket) ?? []) {
-				if (expression.test(name)) found.add(module);
+			for (const { fits, module } of this.#buckets.get(bucket) ?? []) {
+				if (fits.test(name)) found.add(module);
 			}
 		}
 		return [...found].sort();

@@ -1,4 +1,4 @@
-import { EkexecError, text } from "../../bytes/index.ts";
+import { EkexecError, text, wildcard } from "../../bytes/index.ts";
 import { parseSshConnection, type SshConnection } from "../../network/index.ts";
 import type { Source } from "../contract.ts";
 import { literalPath, source } from "../sources.ts";
@@ -62,12 +62,14 @@ function configFor(evidence: Evidence, user: User, context: LoginContext): Confi
 	);
 }
 
+/** As glob(7): no wildcard stands for a slash. */
 function fits(pattern: string, path: string): boolean {
-	const expression = pattern
-		.replace(/[.+^${}()|[\]\\]/g, "\\$&")
-		.replaceAll("*", "[^/]*")
-		.replaceAll("?", "[^/]");
-	return new RegExp(`^${expression}$`).test(path);
+	const parts = pattern.split("/");
+	const names = path.split("/");
+	return (
+		parts.length === names.length &&
+		parts.every((part, index) => wildcard(part).test(names[index] ?? ""))
+	);
 }
 
 /** Users whose keys are wanted: root and the login user, or all that have a home. */

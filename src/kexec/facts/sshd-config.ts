@@ -1,4 +1,4 @@
-import { text } from "../../bytes/index.ts";
+import { text, wildcard } from "../../bytes/index.ts";
 
 /** One keyword of sshd_config with its arguments, quotes taken off. */
 export interface SshdLine {
@@ -36,8 +36,9 @@ export function parseSshdConfig(file: string, bytes: Uint8Array): SshdLine[] {
 /** Words of a line: blanks or one `=` after the keyword part them, quotes keep them together, `#` begins a comment. */
 function splitWords(line: string): string[] {
 	const words: string[] = [];
-	const pattern = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(#.*)|([^\s"'#=]+=?[^\s"']*|=)/g;
+	const pattern = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(#.*|["'])|([^\s"'#=]+=?[^\s"']*|=)/g;
 	for (const match of line.trim().matchAll(pattern)) {
+		// A comment, or a quote that nothing closes: sshd takes no such line.
 		if (match[3] !== undefined) break;
 		const quoted = match[1] ?? match[2];
 		if (quoted !== undefined) {
@@ -140,9 +141,9 @@ function matches(args: readonly string[], login: SshdLogin): boolean {
 		const holds: boolean = (() => {
 			switch (criterion) {
 				case "user":
-					return matchList(patterns, (p) => wildcard(p, login.user));
+					return matchList(patterns, (p) => wildcard(p).test(login.user));
 				case "group":
-					return login.groups.some((group) => matchList(patterns, (p) => wildcard(p, group)));
+					return login.groups.some((group) => matchList(patterns, (p) => wildcard(p).test(group)));
 				case "address":
 				case "host":
 					return matchList(patterns, (p) => addressMatches(p, login.address));
@@ -170,17 +171,9 @@ function matchList(patterns: readonly string[], test: (pattern: string) => boole
 	return found;
 }
 
-function wildcard(pattern: string, value: string): boolean {
-	const expression = pattern
-		.replace(/[.+^${}()|[\]\\]/g, "\\$&")
-		.replaceAll("*", ".*")
-		.replaceAll("?", ".");
-	return new RegExp(`^${expression}$`, "s").test(value);
-}
-
 function addressMatches(pattern: string, address: string): boolean {
 	const slash = pattern.indexOf("/");
-	if (slash < 0) return wildcard(pattern.toLowerCase(), address.toLowerCase());
+	if (slash < 0) return wildcard(pattern.toLowerCase()).test(address.toLowerCase());
 	const network = addressBits(pattern.slice(0, slash));
 	const candidate = addressBits(address);
 	const length = Number(pattern.slice(slash + 1));

@@ -90,4 +90,14 @@ describe("sshd_config", () => {
 		expect(expandUserPath("/etc/ssh/keys/%u-%U%%", user)).toBe("/etc/ssh/keys/admin-1000%");
 		expect(expandUserPath("%h/k", user)).toBe("/home/admin/k");
 	});
+
+	test("a line whose quotes do not close ends there, however many there are", () => {
+		const hostile = `Port 22\nHostKey /a "b\nPort "${'\\"'.repeat(100_000)}`;
+		const lines = parseSshdConfig("x", utf8(hostile));
+		expect(lines.map(({ keyword, args }) => [keyword, args])).toEqual([
+			["port", ["22"]],
+			["hostkey", ["/a"]],
+			["port", []],
+		]);
+	});
 });
