@@ -124,8 +124,18 @@ function longest(network: Network, table: number, flow: Flow): Route | undefined
 		if (flow.zone !== undefined && !waysOf(network, route).some((w) => w.link === flow.zone))
 			continue;
 		if (best === undefined || better(route, best)) best = route;
+		// Of equal ones (IPv6 has them) the kernel takes any that is reachable; answers usually leave where the address is.
+		else if (!better(best, route) && !leavesAt(network, best, flow.source)) {
+			if (leavesAt(network, route, flow.source)) best = route;
+		}
 	}
 	return best;
+}
+
+/** Whether a route leaves by a link that holds the address. */
+function leavesAt(network: Network, route: Route, address: string): boolean {
+	const links = network.addresses.flatMap((each) => (each.address === address ? each.link : []));
+	return waysOf(network, route).some(({ link }) => links.includes(link));
 }
 
 function unusable(route: Route): boolean {

@@ -120,6 +120,8 @@ function planRoutes(
 	const ids = new Set(nexthops.map((hop) => hop.id));
 	const ofDaemons = network.routes.filter((route) => daemons.has(route.protocol)).length;
 	const kept: Route[] = [];
+	const learnt = new Set<Route>();
+	const ofLogin = new Set<Route>();
 	for (const route of network.routes) {
 		if (isKernelMade(route)) continue;
 		const needed = context.needed.includes(route);
@@ -158,9 +160,54 @@ function planRoutes(
 		// A route set by somebody under the kernel's name would be taken for the kernel's own.
 		if (next.protocol === "kernel" || next.protocol === "redirect")
 			next = { ...next, protocol: "static" };
+		if (route.protocol === "ra") learnt.add(next);
+		if (needed) ofLogin.add(next);
 		kept.push(next);
 	}
-	return kept;
+	return keptApart(kept, learnt, ofLogin, changed);
+}
+
+/**
+ * The kernel makes IPv6 routes of the same destination and metric into one with several ways, but never those that
+ * it learnt from routers. Once all of them are set by hand, other metrics have to keep those apart: packets of the
+ * login would leave by any of the links otherwise. The login's route comes first, then those that were set.
+ */
+function keptApart(
+	routes: readonly Route[],
+	learnt: ReadonlySet<Route>,
+	ofLogin: ReadonlySet<Route>,
+	changed: string[],
+): Route[] {
+	const metrics = new Map<Route, number>();
+	const metricOf = (route: Route): number | undefined => metrics.get(route) ?? route.metric;
+	// What is set last gives way.
+	const rank = (route: Route): number => (ofLogin.has(route) ? 0 : learnt.has(route) ? 2 : 1);
+	const ordered = routes.filter((route) => route.family === 6).sort((a, b) => rank(a) - rank(b));
+	for (const [index, route] of ordered.entries()) {
+		const same = ordered.filter(
+			(other) =>
+				other.table === route.table &&
+				other.destination === route.destination &&
+				other.from === route.from,
+		);
+		const isTaken = ordered
+			.slice(0, index)
+			.some(
+				(other) =>
+					same.includes(other) &&
+					metricOf(other) === route.metric &&
+					(learnt.has(other) || learnt.has(route)),
+			);
+		if (!isTaken) continue;
+		let next = route.metric ?? 0;
+		while (same.some((other) => metricOf(other) === next)) next += 1;
+		metrics.set(route, next);
+		changed.push(`${showRoute(route)}: metric ${next}, so that it stays a route of its own`);
+	}
+	return routes.map((route) => {
+		const metric = metrics.get(route);
+		return metric === undefined ? route : { ...route, metric };
+	});
 }
 
 function whyNot(

@@ -45,7 +45,9 @@ export async function elevate(
 ): Promise<Elevated> {
 	const { signal, log = () => {}, prompt = noPrompt } = options;
 	const { user, host } = connection.login;
-	if (await isRoot(connection, signal, silentWithin)) {
+	const already = await isRoot(connection, signal, silentWithin);
+	// On a disk that fails even `id` may not start any more. The name is believed then: whoever needs root will see.
+	if (already ?? user === "root") {
 		return { how: "root", exec: (words, given) => connection.exec(words, given) };
 	}
 	const memory = remembering(prompt);
@@ -72,7 +74,7 @@ export async function elevate(
 				wrong = true;
 			});
 			const within = way.question === undefined ? silentWithin : askedWithin;
-			if (await isRoot(executor, signal, within)) {
+			if ((await isRoot(executor, signal, within)) === true) {
 				log(`root by ${way.name}`);
 				memory.keep();
 				return { how: way.name, exec: executor.exec };
@@ -113,13 +115,18 @@ function ways(): Way[] {
 	];
 }
 
+/** Shells exit with these where a program is there but cannot be run, or is not found (POSIX, sh, 2.8.2). */
+const cannotRun: ReadonlySet<number | undefined> = new Set([126, 127]);
+
+/** Undefined where `id` could not be run at all. */
 async function isRoot(
 	executor: Executor,
 	signal: AbortSignal | undefined,
 	deadline: number,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
 	try {
 		const result = await run(executor, ["id", "-u"], { signal, limit: 64 * 1024, deadline });
+		if (cannotRun.has(result.code)) return undefined;
 		return result.code === 0 && /(?:^|[\r\n])0\s*$/.test(result.text);
 	} catch (error) {
 		const { code } = error as { code?: string };

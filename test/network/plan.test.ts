@@ -7,6 +7,36 @@ const files = (plan: ReturnType<typeof planNetwork>) =>
 	Object.fromEntries(renderUnits(plan).map((file) => [file.name, file.content]));
 
 describe("plan", () => {
+	test("IPv6 routes learnt from routers do not become several ways of one route", () => {
+		const plan = planNetwork(
+			network({
+				links: [card("enp1s0", mac), card("enp2s0", "52:54:00:00:00:02")],
+				addresses: [
+					address("enp1s0", "2001:db8:1::10/64"),
+					address("enp2s0", "2001:db8:2::10/64", { origin: "slaac" }),
+				],
+				routes: [
+					route("default via fe80::2 dev enp2s0", { family: 6, protocol: "ra" }),
+					route("default via fe80::1 dev enp1s0", { family: 6, protocol: "ra" }),
+					route("default via 2001:db8:1::1 dev enp1s0", { family: 6, protocol: "static" }),
+					route("2001:db8:9::/48 via 2001:db8:1::1 dev enp1s0", { protocol: "static" }),
+					route("2001:db8:9::/48 via 2001:db8:1::3 dev enp1s0", { protocol: "static" }),
+				],
+			}),
+			{ connection: parseSshConnection("2001:db8:7::1 40000 2001:db8:1::10 22") },
+		);
+		const metrics = plan.network.routes.map(({ gateway, metric }) => `${gateway} ${metric}`);
+		expect(metrics.sort()).toEqual([
+			"2001:db8:1::1 1024",
+			"2001:db8:1::1 1025",
+			"2001:db8:1::3 1024",
+			// The link that holds the login's address comes first.
+			"fe80::1 1024",
+			"fe80::2 1026",
+		]);
+		expect(plan.changed.join("\n")).toContain("so that it stays a route of its own");
+	});
+
 	test("a static address with its gateway is carried, and nothing of the kernel's is repeated", () => {
 		const plan = planNetwork(
 			network({

@@ -1,18 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-	type HostOptions,
-	type HostResult,
-	host,
-	openSession,
-	unload,
-} from "../../src/rescue/index.ts";
+import type { Image } from "../../src/image/index.ts";
+import { check, host } from "../../src/rescue/index.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
 import { breakRoot, type RunningVictim } from "../../src/vm/index.ts";
 import { answering } from "../ssh/support.ts";
+import { loads, noexec, refused } from "./cases.ts";
 import {
+	asRoot,
 	bootedVictim,
+	helpers,
 	noVictim,
 	rescueImage,
 	rescueOptions,
@@ -39,70 +37,36 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 	beforeEach(() => restore(victim));
 	afterAll(() => victim?.stop());
 
-	/** Rescues up to the loaded kernel, sees it loaded, unloads it, and sees nothing left. */
-	async function loads(
-		target = "root@127.0.0.1",
-		change: Partial<HostOptions> = {},
-	): Promise<HostResult & Told> {
-		const before = await traces(victim);
-		expect(before).toMatchObject({ loaded: "0", files: "", processes: "" });
-		const options = await rescueOptions(victim, { until: "load", ...change });
-		const result = await host(target, options);
-		expect(result.jumped).toBe(false);
-		expect(options.done()).toContain("load");
-		const loaded = { ...before, loaded: "1" };
-		expect(await tracesAfter(victim, loaded)).toEqual(loaded);
-		const session = await openSession(target, options);
-		expect(await unload(session)).toBe(true);
-		await session.connection.close();
-		expect(await tracesAfter(victim, before)).toEqual(before);
-		return { ...result, remarks: options.remarks() };
-	}
-
-	/** A rescue that ends in a refusal: exit code 3, nothing was sent but the helper, nothing is left. */
-	async function refused(code: string): Promise<string> {
-		const before = await traces(victim);
-		const options = await rescueOptions(victim);
-		const error = await host("root@127.0.0.1", options).then(
-			() => undefined,
-			(thrown: unknown) => thrown,
-		);
-		expect(error).toMatchObject({ code, exitCode: 3 });
-		expect(options.events.filter(({ event }) => event === "progress")).toEqual([]);
-		expect(await tracesAfter(victim, before)).toEqual(before);
-		return (error as Error).message;
-	}
-
 	describe("refusals: exit code 3, nothing sent, nothing left", () => {
 		test("kexec_load_disabled=1", async () => {
 			await shell(victim, "sysctl -qw kernel.kexec_load_disabled=1");
-			expect(await refused("RESCUE_REFUSED")).toContain("kexec_load_disabled");
+			expect(await refused(victim, "RESCUE_REFUSED")).toContain("kexec_load_disabled");
 		});
 
 		test("every place of the helper noexec or read-only", async () => {
 			await shell(victim, noexec("/dev/shm", "/run", "/tmp"));
 			await breakRoot(victim);
-			expect(await refused("RESCUE_NO_PLACE")).toContain("/var/tmp");
+			expect(await refused(victim, "RESCUE_NO_PLACE")).toContain("/var/tmp");
 		});
 
 		test("another kernel is loaded already, and stays so", async () => {
 			await host("root@127.0.0.1", await rescueOptions(victim, { until: "load" }));
-			expect(await refused("RESCUE_REFUSED")).toContain("already loaded");
+			expect(await refused(victim, "RESCUE_REFUSED")).toContain("already loaded");
 		});
 	});
 
 	describe("logins: the kernel gets loaded, and unloaded without a trace", () => {
 		test("root", async () => {
-			expect((await loads()).plan.method).toBe("kexec_file_load");
+			expect((await loads(victim)).plan.method).toBe("kexec_file_load");
 		});
 
 		test("sudo without a password", async () => {
-			await loads("admin@127.0.0.1");
+			await loads(victim, "admin@127.0.0.1");
 		});
 
 		test("sudo with a password, asked for once", async () => {
 			const prompt = answering("victim", "victim");
-			await loads("carol@127.0.0.1", { prompt });
+			await loads(victim, "carol@127.0.0.1", { prompt });
 			// One login rescues, another one unloads: the password is not asked for again.
 			expect(prompt.questions).toHaveLength(1);
 		});
@@ -117,16 +81,60 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 		});
 
 		test("fish as login shell", async () => {
-			await loads("fisher@127.0.0.1");
+			await loads(victim, "fisher@127.0.0.1");
 		});
 
 		test("busybox ash as login shell", async () => {
-			await loads("ashley@127.0.0.1");
+			await loads(victim, "ashley@127.0.0.1");
 		});
 
 		test("no sftp subsystem", async () => {
 			await shell(victim, `sed -i /^Subsystem/d ${sshConfig} && ${restartSshd}`);
-			await loads();
+			await loads(victim);
+		});
+	});
+
+	describe("places of the helper", () => {
+		/** Where the helper ran, as the victim's list of processes tells it. */
+		const placed: string[] = [];
+		const image = async (): Promise<Image> => {
+			placed.push(await asRoot(victim, (say) => helpers(say)));
+			return rescueImage();
+		};
+		beforeEach(() => {
+			placed.length = 0;
+		});
+
+		const places = [
+			["/dev/shm when it can be", [], "/dev/shm"],
+			["/dev/shm noexec: /run", ["/dev/shm"], "/run"],
+			["/dev/shm and /run noexec: /tmp", ["/dev/shm", "/run"], "/tmp"],
+		] as const;
+		test.each(places)("%s", async (_name, spoilt, expected) => {
+			if (spoilt.length > 0) await shell(victim, noexec(...spoilt));
+			const before = await traces(victim);
+			const options = await rescueOptions(victim, { image });
+			expect((await check("root@127.0.0.1", options)).plan.refused).toBe(false);
+			expect(placed.join().split(".ekexec-")[0]).toBe(`${expected}/`);
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+
+		test("/dev/shm, /run and /tmp noexec: /var/tmp, and loaded", async () => {
+			await shell(victim, noexec("/dev/shm", "/run", "/tmp"));
+			await loads(victim, "root@127.0.0.1", { image });
+			expect(placed.join().split(".ekexec-")[0]).toBe("/var/tmp/");
+		});
+
+		test("full disk and full /dev/shm: /run, and loaded", async () => {
+			await shell(
+				victim,
+				`mount -t tmpfs -o size=16k tmpfs /dev/shm
+				fallocate -l "$(df --output=avail -B1 / | tail -1)" /var/tmp/full
+				for d in /dev/shm /var/tmp; do dd if=/dev/zero of=$d/rest bs=4k status=none || :; done
+				! dd if=/dev/zero of=/root/more bs=4k count=1 status=none`,
+			);
+			await loads(victim, "root@127.0.0.1", { image });
+			expect(placed.join().split(".ekexec-")[0]).toBe("/run/");
 		});
 	});
 
@@ -136,7 +144,7 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 			const { image } = { image: await rescueImage() };
 			const size = image.layers.reduce((sum, layer) => sum + layer.size, image.kernel.size);
 			let cuts = 0;
-			const result = await loads("root@127.0.0.1", {
+			const result = await loads(victim, "root@127.0.0.1", {
 				connect: { ...victim.login, port: relay.port },
 				report(event) {
 					if (event.event !== "progress" || event.done < (event.total * (cuts + 1)) / 3) return;
@@ -190,6 +198,9 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 			["before the question", "ask", { loaded: "0" }, 1],
 			["in the middle of the upload", "stage 30", { loaded: "0" }, 1],
 			["before the identity is assembled", "assemble", { loaded: "0" }, 1],
+			["before the load", "load", { loaded: "0" }, 1],
+			// The helper, and the guard that unloads should the helper be killed as well.
+			["between load and jump", "jump", { loaded: "1" }, 2],
 		] as const;
 		test.each(moments)("%s", async (_name, at, expected, running) => {
 			const before = await traces(victim);
@@ -209,17 +220,6 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 		});
 	});
 });
-
-/** Makes folders noexec; /tmp, which lies on the root, gets a file system of its own for that. */
-function noexec(...folders: string[]): string {
-	const line = (folder: string): string =>
-		folder === "/tmp" ? "mount -t tmpfs -o noexec tmpfs /tmp" : `mount -o remount,noexec ${folder}`;
-	return folders.map(line).join(" && ");
-}
-
-interface Told {
-	readonly remarks: readonly string[];
-}
 
 /** Waits until the child says where it stands. */
 async function firstLine(operator: ChildProcess, line: string): Promise<void> {
