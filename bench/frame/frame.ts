@@ -45,7 +45,8 @@ export interface CompareOptions {
 	/** Rounds; each lets every contestant have one turn. 7 unless told. */
 	readonly rounds?: number;
 	readonly bytes?: number;
-	readonly note?: string;
+	/** Said below the table, after the last round. */
+	readonly note?: string | (() => string);
 }
 
 /** What a benchmark is given to work with. */
@@ -175,5 +176,6 @@ export async function measure(
 			missing: contestant.missing,
 		};
 	});
-	return { title, rows, rounds, bytes: options.bytes, note: options.note };
+	const note = typeof options.note === "function" ? options.note() : options.note;
+	return { title, rows, rounds, bytes: options.bytes, note };
 }

@@ -17,6 +17,8 @@ export interface StartOptions {
 	readonly signal?: AbortSignal | undefined;
 	/** Of the conversation that `resume` takes up. */
 	readonly token?: string;
+	/** What the target calls its kind of processor; without it, both that have a helper are tried. */
+	readonly machine?: string | undefined;
 }
 
 /** Errors that are not the place's: another one would not help. */
@@ -39,9 +41,7 @@ export function startHelper(
 	mode: HelperMode,
 	options: StartOptions = {},
 ): Promise<HelperClient> {
-	return inFirstPlace(connection, options.signal, (path) =>
-		converse(executor, path, mode, options),
-	);
+	return inFirstPlace(connection, options, (path) => converse(executor, path, mode, options));
 }
 
 /**
@@ -50,9 +50,10 @@ export function startHelper(
 export function unloadKernel(
 	connection: Connection,
 	executor: Executor,
-	signal?: AbortSignal,
+	options: Omit<StartOptions, "token"> = {},
 ): Promise<void> {
-	return inFirstPlace(connection, signal, async (path) => {
+	return inFirstPlace(connection, options, async (path) => {
+		const { signal } = options;
 		const answer = await run(executor, [path, "unload"], { signal, deadline: 30_000 });
 		await removeFile(connection, path);
 		const errno = /"errno":(\d+)/.exec(answer.text)?.[1];
@@ -69,17 +70,18 @@ export function unloadKernel(
 /** Tries `use` with the helper in one place after another, until it does not fail for the place's sake. */
 async function inFirstPlace<T>(
 	connection: Connection,
-	signal: AbortSignal | undefined,
+	{ signal, machine }: StartOptions,
 	use: (path: string) => Promise<T>,
 ): Promise<T> {
 	const name = `.ekexec-${randomBytes(8).toString("hex")}`;
 	const tried: string[] = [];
-	for (const machine of await machineNames(connection, signal)) {
-		const binary = await helperBinary(machine);
+	// One that runs says who it is: nothing has to be read back before.
+	const upload = { mode: 0o700, resume: false, verify: false, ...(signal ? { signal } : {}) };
+	for (const each of machine === undefined ? ["x86_64", "aarch64"] : [machine]) {
+		const binary = await helperBinary(each);
 		for (const place of helperPlaces) {
 			const path = `${place === "/" ? "" : place}/${name}`;
 			try {
-				const upload = { mode: 0o700, resume: false, ...(signal ? { signal } : {}) };
 				await connection.upload(bytesSource(binary), path, upload);
 				return await use(path);
 			} catch (error) {
@@ -114,13 +116,6 @@ async function converse(
 		...(signal ? { signal } : {}),
 		...(token === undefined ? {} : { token }),
 	});
-}
-
-/** What the target calls its kind of processor; both that have a helper where it cannot say so. */
-async function machineNames(connection: Connection, signal?: AbortSignal): Promise<string[]> {
-	const answer = await tryRun(connection, ["uname", "-m"], signal);
-	const machine = answer?.trim().split("\n").at(-1);
-	return machine === undefined ? ["x86_64", "aarch64"] : [machine];
 }
 
 /** Output of a program that may not be there, or not be readable any more: undefined then. */

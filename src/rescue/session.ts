@@ -20,6 +20,8 @@ export interface Session {
 	readonly root: Elevated;
 	/** SSH_CONNECTION as the login shell has it; sudo would clear it. */
 	readonly sshConnection?: string;
+	/** What the target calls its kind of processor, if it could say so. */
+	readonly machine?: string;
 }
 
 export interface SessionOptions {
@@ -29,7 +31,10 @@ export interface SessionOptions {
 	readonly log?: (message: string) => void;
 }
 
-/** Logs in and finds a way to root. */
+/**
+ * Logs in, finds a way to root and asks what the helper's start needs. All of it goes on at the same time: over a long
+ * line each question costs several round trips, and each starts a login shell.
+ */
 export async function openSession(target: string, options: SessionOptions): Promise<Session> {
 	const { signal, log, prompt } = options;
 	const common = {
@@ -39,23 +44,46 @@ export async function openSession(target: string, options: SessionOptions): Prom
 	};
 	const connection = await connect(target, { ...options.connect, ...common });
 	try {
-		const root = await elevate(connection, common);
-		const sshConnection = (
-			await tryRun(connection, ["printenv", "SSH_CONNECTION"], signal)
-		)?.trim();
-		return { connection, root, ...(sshConnection ? { sshConnection } : {}) };
+		const questions = [
+			["printenv", "SSH_CONNECTION"],
+			["uname", "-m"],
+		];
+		const asking = questions.map((words) => tryRun(connection, words, signal));
+		const elevating = elevate(connection, common);
+		connection.warmUp();
+		// None of them may be left alone with its failure.
+		await Promise.allSettled([elevating, ...asking]);
+		const root = await elevating;
+		const answers: (string | undefined)[] = [];
+		for (const [index, words] of questions.entries()) {
+			// The server may allow few sessions at a time (MaxSessions): then once more, alone.
+			const answer = (await asking[index]) ?? (await tryRun(connection, words, signal));
+			answers.push(lastLine(answer));
+		}
+		const [sshConnection, machine] = answers;
+		return {
+			connection,
+			root,
+			...(sshConnection === undefined ? {} : { sshConnection }),
+			...(machine === undefined ? {} : { machine }),
+		};
 	} catch (error) {
 		await connection.close();
 		throw error;
 	}
 }
 
+/** A login shell may say something of its own before. */
+function lastLine(output: string | undefined): string | undefined {
+	return output?.trim().split("\n").at(-1)?.trim() || undefined;
+}
+
 export function helperOf(
-	{ connection, root }: Session,
+	{ connection, root, machine }: Session,
 	mode: HelperMode,
 	options: { readonly signal?: AbortSignal | undefined; readonly token?: string } = {},
 ): Promise<HelperClient> {
-	return startHelper(connection, root, mode, options);
+	return startHelper(connection, root, mode, { ...options, machine });
 }
 
 /** What the plan has to know of the login. */
@@ -132,11 +160,11 @@ export async function reopen(
 
 /** Unloads what `--load-only`, or anybody else, left loaded. False: nothing was. */
 export async function unload(
-	{ connection, root }: Session,
+	{ connection, root, machine }: Session,
 	signal?: AbortSignal,
 ): Promise<boolean> {
 	const state = await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal);
 	if (state?.trim() === "0") return false;
-	await unloadKernel(connection, root, signal);
+	await unloadKernel(connection, root, { signal, machine });
 	return true;
 }

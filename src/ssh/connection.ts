@@ -84,6 +84,11 @@ export interface UploadOptions {
 	readonly resume?: boolean;
 	readonly progress?: (progress: UploadProgress) => void;
 	readonly signal?: AbortSignal;
+	/**
+	 * Whether to have the target read it back and compare. Default true; not worth its round trips for a program that
+	 * says who it is as soon as it runs.
+	 */
+	readonly verify?: boolean;
 	/** `auto`: sftp where the server has it, else a plain channel to dd(1). */
 	readonly by?: "auto" | "sftp" | "channel";
 }
@@ -92,7 +97,7 @@ export interface Uploaded {
 	readonly size: number;
 	/** Hex SHA-256 of the source. */
 	readonly sha256: string;
-	/** Whether the target computed the same digest; otherwise it only confirmed the size (it has no sha256sum). */
+	/** Whether the target computed the same digest; otherwise it only confirmed the size or that it took all bytes. */
 	readonly verified: boolean;
 	readonly resumed: number;
 	readonly by: "sftp" | "channel";
@@ -109,6 +114,8 @@ export interface Connection extends Executor {
 	readonly closed: Promise<Error | undefined>;
 	/** One line for people: `root@host:22 by ssh2, ssh-ed25519 SHA256:…`. */
 	describe(): string;
+	/** Opens what uploads need while other things go on; without it, the first upload does so. Never fails. */
+	warmUp(): void;
 	/** Sends a file. Rejects with `SSH_LOST` when the connection broke: reconnect and call again to resume. */
 	upload(source: UploadSource, path: string, options?: UploadOptions): Promise<Uploaded>;
 	/** Ends the login and everything that runs on it. */

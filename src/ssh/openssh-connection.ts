@@ -155,6 +155,8 @@ export class OpenSshConnection implements Connection {
 		return this.#wrap(child, line, refused, options.signal);
 	}
 
+	warmUp(): void {}
+
 	upload(source: UploadSource, path: string, options: UploadOptions = {}): Promise<Uploaded> {
 		return upload(
 			{

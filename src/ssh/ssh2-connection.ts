@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import ssh2, { type ClientChannel, type PseudoTtyOptions } from "ssh2";
-import { showBytes, utf8 } from "../bytes/index.ts";
+import { type EkexecError, showBytes, utf8 } from "../bytes/index.ts";
 import type { Algorithms } from "./algorithms.ts";
 import type { Authentication } from "./auth.ts";
 import type { Clock } from "./clock.ts";
@@ -240,6 +240,8 @@ export class Ssh2Connection implements Connection {
 	readonly #where: string;
 	#over: { readonly error: Error | undefined } | undefined;
 	#closing = false;
+	/** That go on now. */
+	#uploads = 0;
 	#sftp: Promise<SharedSftp | undefined> | undefined;
 
 	constructor(client: ssh2.Client, parts: LoginParts, hostKey: PublicKey, by: AuthenticatedBy) {
@@ -284,6 +286,15 @@ export class Ssh2Connection implements Connection {
 	async exec(words: readonly string[], options: ExecOptions = {}): Promise<Channel> {
 		const line = commandLine(words);
 		throwIfAborted(options.signal, this.#where);
+		try {
+			return await this.#start(line, options);
+		} catch (error) {
+			if ((error as EkexecError).code !== "SSH_CHANNEL" || !(await this.#closeSftp())) throw error;
+			return await this.#start(line, options);
+		}
+	}
+
+	#start(line: string, options: ExecOptions): Promise<Channel> {
 		this.#ensureOpen();
 		return new Promise((resolve, reject) => {
 			this.#client.exec(line, options.pty ? { pty: raw } : {}, (error, opened) => {
@@ -325,15 +336,41 @@ export class Ssh2Connection implements Connection {
 		});
 	}
 
-	upload(source: UploadSource, path: string, options: UploadOptions = {}): Promise<Uploaded> {
+	warmUp(): void {
+		void this.#openSftp();
+	}
+
+	#openSftp(): Promise<SharedSftp | undefined> {
+		this.#sftp ??= SharedSftp.open(this.#client);
+		return this.#sftp;
+	}
+
+	/** Gives back the session that sftp takes: the server may allow only one at a time (MaxSessions). */
+	async #closeSftp(): Promise<boolean> {
+		const sftp = await this.#sftp;
+		if (sftp === undefined || this.#uploads > 0) return false;
+		this.#sftp = undefined;
+		const closed = new Promise((resolve) => sftp.raw.once("close", resolve));
+		sftp.raw.end();
+		await Promise.race([closed, this.closed]);
+		return true;
+	}
+
+	async upload(source: UploadSource, path: string, options: UploadOptions = {}): Promise<Uploaded> {
+		this.#uploads += 1;
+		try {
+			return await this.#upload(source, path, options);
+		} finally {
+			this.#uploads -= 1;
+		}
+	}
+
+	#upload(source: UploadSource, path: string, options: UploadOptions): Promise<Uploaded> {
 		return upload(
 			{
 				where: this.#where,
 				executor: this,
-				sftp: () => {
-					this.#sftp ??= SharedSftp.open(this.#client);
-					return this.#sftp;
-				},
+				sftp: () => this.#openSftp(),
 				closed: this.closed,
 			},
 			source,

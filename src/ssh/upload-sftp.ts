@@ -64,6 +64,10 @@ export async function sendBySftp(
 		}
 		if (failure !== undefined) throw failure;
 	};
+	// Asked for without waiting for the answers before: the server takes requests in their order.
+	let last: Promise<unknown> | undefined;
+	const close = () =>
+		call<undefined>((done) => raw.close(handle, (error) => done(error, undefined)));
 	try {
 		for await (const chunk of feed) {
 			const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -82,13 +86,15 @@ export async function sendBySftp(
 				position += part.length;
 			}
 		}
-		await room(maxInFlight);
 		// Bits of an earlier attempt or a strict umask must not decide.
-		await call<undefined>((done) => raw.fchmod(handle, mode, (error) => done(error, undefined)));
+		const changed = call<undefined>((done) =>
+			raw.fchmod(handle, mode, (error) => done(error, undefined)),
+		);
+		last = Promise.all([changed, close()]);
+		last.catch(() => {});
+		await room(maxInFlight);
 	} finally {
-		if (failure === undefined) {
-			await call<undefined>((done) => raw.close(handle, (error) => done(error, undefined)));
-		}
+		if (failure === undefined) await (last ?? close());
 	}
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { EkexecError } from "../bytes/index.ts";
 import type { Executor, Uploaded, UploadOptions, UploadSource } from "./connection.ts";
 import { sshError, throwIfAborted } from "./error.ts";
 import { type RunOptions, run } from "./run.ts";
@@ -51,7 +52,7 @@ export async function upload(
 	options: UploadOptions,
 ): Promise<Uploaded> {
 	const { where } = ground;
-	const { resume = true, by = "auto", mode = 0o600 } = options;
+	const { resume = true, verify = true, by = "auto", mode = 0o600 } = options;
 	throwIfAborted(options.signal, where);
 	const stall = new AbortController();
 	const signal =
@@ -62,8 +63,12 @@ export async function upload(
 	});
 	const watch = setTimeout(() => stall.abort(stalled), stallsAfter);
 	try {
-		return await transfer(ground, source, path, { ...options, resume, by, mode, signal }, () =>
-			watch.refresh(),
+		return await transfer(
+			ground,
+			source,
+			path,
+			{ ...options, resume, verify, by, mode, signal },
+			() => watch.refresh(),
 		);
 	} catch (error) {
 		throw stall.signal.aborted && !options.signal?.aborted ? stalled : error;
@@ -79,11 +84,17 @@ async function transfer(
 	ground: UploadGround,
 	source: UploadSource,
 	path: string,
-	options: UploadOptions & { resume: boolean; by: string; mode: number; signal: AbortSignal },
+	options: UploadOptions & {
+		resume: boolean;
+		verify: boolean;
+		by: string;
+		mode: number;
+		signal: AbortSignal;
+	},
 	alive: () => void,
 ): Promise<Uploaded> {
 	const { where } = ground;
-	const { signal, resume, by, mode } = options;
+	const { signal, resume, verify, by, mode } = options;
 	const sftp = by === "channel" ? undefined : await ground.sftp();
 	if (by === "sftp" && sftp === undefined) {
 		throw sshError("SSH_UPLOAD", "the server has no sftp", { where });
@@ -109,8 +120,9 @@ async function transfer(
 	}
 
 	const sha256 = hash.digest("hex");
-	const theirs = await digestOf(ground, path, signal);
-	const size = await sizeOf(ground, path, sftp, signal);
+	const [theirs, size] = verify
+		? await Promise.all([digestOf(ground, path, signal), sizeOf(ground, path, sftp, signal)])
+		: [undefined, source.size];
 	if (size !== source.size || (theirs !== undefined && theirs !== sha256)) {
 		throw sshError("SSH_UPLOAD", "what arrived is not what was sent", {
 			where: `${where}:${path}`,
@@ -209,7 +221,7 @@ async function sizeOf(
 /** Reading back a few hundred megabytes on a slow and busy machine. */
 const digestWithin = 110_000;
 
-/** Digest of a file as the target computes it; undefined where it has no sha256sum. */
+/** Digest of a file as the target computes it; undefined where it has no sha256sum, or no session left for it. */
 async function digestOf(
 	ground: UploadGround,
 	path: string,
@@ -219,6 +231,9 @@ async function digestOf(
 		signal,
 		limit: 4096,
 		deadline: digestWithin,
+	}).catch((error: EkexecError) => {
+		if (error.code === "SSH_CHANNEL") return { code: undefined, text: "" };
+		throw error;
 	});
 	// A name with a backslash would be escaped, but no such name passes as a word.
 	return result.code === 0 ? /^([0-9a-f]{64})\s/m.exec(result.text)?.[1] : undefined;

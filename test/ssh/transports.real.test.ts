@@ -131,6 +131,31 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 		expect(await codeOf(run(connection, [...perl, "255()"]))).toBe("SSH_WORD");
 	});
 
+	test("a server that allows one session at a time still runs commands and takes files", async () => {
+		const narrow = await startSshd(place.path, {
+			config: ["MaxSessions 1"],
+			authorized: [readFileSync(`${key}.pub`, "utf8")],
+		});
+		const settings = ["StrictHostKeyChecking=no"];
+		const through = await connect(`127.0.0.1:${narrow.port}`, options({ settings }));
+		const path = join(place.path, `narrow-${transport}`);
+		try {
+			through.warmUp();
+			const said = await run(through, ["id", "-u"]).catch((error) => error.code);
+			// The master itself takes the only session.
+			if (transport === "openssh") expect(said).toBe("SSH_CHANNEL");
+			else {
+				expect(said).toMatchObject({ code: 0 });
+				const content = bytesSource(randomBytes(100_000));
+				expect(await through.upload(content, path)).toMatchObject({ size: 100_000 });
+				expect(await run(through, ["wc", "-c", path])).toMatchObject({ code: 0 });
+			}
+		} finally {
+			await through.close();
+			await narrow.stop();
+		}
+	});
+
 	test("the answer, the output and the exit code in one piece: none is missed", async () => {
 		const slow = await relay(sshd.port);
 		const through = await connect(

@@ -1,0 +1,176 @@
+// The operator's end of the link: a process in its network namespace, told over IPC what to do next.
+// Argument: JSON of OperatorSetup. Answers each order with how long it took, or why it did not work.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { connect as connectTcp } from "node:net";
+import { performance } from "node:perf_hooks";
+import { about } from "../../src/cli/host-run.ts";
+import { type Image, openImage } from "../../src/image/index.ts";
+import { fileNumber } from "../../src/kexec/index.ts";
+import { type Delivery, deliver, keepSeconds } from "../../src/rescue/deliver.ts";
+import { identityOf, identityParts } from "../../src/rescue/identity.ts";
+import {
+	chooseLayers,
+	helperOf,
+	imageTraits,
+	openSession,
+	planRescue,
+	probe,
+} from "../../src/rescue/index.ts";
+import { loginKnown } from "../../src/rescue/session.ts";
+import { kernelFile, layerParts } from "../../src/rescue/stage.ts";
+import { noPrompt } from "../../src/ssh/index.ts";
+
+export interface OperatorSetup {
+	/** Folder of the image. */
+	readonly image: string;
+	/** Address of the other end. */
+	readonly address: string;
+	/** Port where whatever comes is read and, at its end, one byte is answered. */
+	readonly sink: number;
+	/** ssh's own options for a login at the other end: an empty configuration, a key, known hosts. */
+	readonly config: string;
+	/** The public half of that key. */
+	readonly key: string;
+}
+
+export type Order = "tcp" | "ssh" | "ekexec" | "ekexec by ssh";
+
+export interface Answer {
+	readonly error?: string;
+	/** Milliseconds since the order at which each step was done. */
+	readonly steps: Readonly<Record<string, number>>;
+}
+
+const setup = JSON.parse(process.argv[2] ?? "{}") as OperatorSetup;
+const image = await openImage(setup.image);
+const target = `root@${setup.address}`;
+
+/** What a rescue of this kind of machine sends. */
+function filesOf(found: Image): string[] {
+	return [found.kernel, ...found.layers].map(({ path }) => path);
+}
+
+async function* content(): AsyncGenerator<Buffer> {
+	for (const path of filesOf(image)) {
+		yield* createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
+	}
+}
+
+/** The bytes alone, over TCP: what the link allows. */
+async function bare(): Promise<void> {
+	const socket = connectTcp({ host: setup.address, port: setup.sink, noDelay: true });
+	const over = new Promise<void>((resolve, reject) => {
+		socket.once("error", reject);
+		socket.once("data", () => resolve());
+	});
+	for await (const chunk of content()) {
+		if (!socket.write(chunk)) await new Promise((resolve) => socket.once("drain", resolve));
+	}
+	socket.end();
+	await over;
+}
+
+/** The bytes through the system's ssh into a file in memory. */
+async function bySsh(): Promise<void> {
+	const words = ["-F", setup.config, "-o", "BatchMode=yes", target, "cat > /dev/shm/.ekexec-bench"];
+	const child = spawn("ssh", words, { stdio: ["pipe", "ignore", "inherit"] });
+	const ended = exitOf(child);
+	for await (const chunk of content()) {
+		if (!child.stdin.write(chunk)) {
+			await Promise.race([ended, new Promise((resolve) => child.stdin.once("drain", resolve))]);
+		}
+	}
+	child.stdin.end();
+	await ended;
+}
+
+function exitOf(child: ChildProcess): Promise<void> {
+	return new Promise((resolve, reject) => {
+		child.once("error", reject);
+		child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`exit ${code}`))));
+	});
+}
+
+/** The first six steps of a rescue, as src/rescue/rescue.ts takes them; then all of it is dropped. */
+async function rescue(transport: "ssh2" | "openssh", step: (name: string) => void): Promise<void> {
+	const options = {
+		connect: { configFile: setup.config, transport, prompt: noPrompt },
+		plan: {
+			allKeys: false,
+			// The sshd at the other end is not the one that this machine's own configuration tells of.
+			addedKeys: [{ name: setup.key, content: new Uint8Array(await readFile(setup.key)) }],
+			commandLine: "",
+			again: false,
+			keepLinks: [],
+		},
+	};
+	const session = await openSession(target, options);
+	step("connect");
+	try {
+		const client = await helperOf(session, "run");
+		step("helper");
+		const { facts, network } = await probe(
+			client,
+			{
+				loginUser: "root",
+				allUsers: false,
+				...(session.sshConnection === undefined ? {} : { sshConnection: session.sshConnection }),
+			},
+			setup.address,
+		);
+		step("probe");
+		const layers = chooseLayers(image, facts);
+		const traits = await imageTraits(image, layers);
+		const plan = planRescue(facts, network, traits, loginKnown(session), options.plan, Date.now());
+		step("plan");
+		const nonce = randomBytes(16).toString("hex");
+		const { adapter } = image.manifest;
+		const identity = identityOf(plan, facts, nonce, about(facts), adapter);
+		const { parts, end } = layerParts(layers);
+		const last = identityParts(adapter, identity, end);
+		const initrd = { file: fileNumber.initrd, size: last.end, parts: [...parts, ...last.parts] };
+		await readFile(image.kernel.path);
+		const token = await client.keep(keepSeconds);
+		const delivery: Delivery = { session, client, parts: 0, token, keep: keepSeconds };
+		const told = {
+			...options,
+			progress: () => {},
+			remark: (text: string) => {
+				throw new Error(text);
+			},
+		};
+		await deliver(target, delivery, [kernelFile(image.kernel)], told);
+		// Where a rescue now tries the kernel alone, this one only asks and hears.
+		await client.unload();
+		step("kernel");
+		await deliver(target, delivery, [initrd], told);
+		step("staged");
+		await client.abort();
+	} finally {
+		await session.connection.close();
+	}
+}
+
+async function act(order: Order): Promise<Answer> {
+	const begin = performance.now();
+	const steps: Record<string, number> = {};
+	const step = (name: string): void => {
+		steps[name] = performance.now() - begin;
+	};
+	try {
+		if (order === "tcp") await bare();
+		else if (order === "ssh") await bySsh();
+		else await rescue(order === "ekexec" ? "ssh2" : "openssh", step);
+		steps.staged ??= performance.now() - begin;
+		return { steps };
+	} catch (error) {
+		return { steps, error: String(error) };
+	}
+}
+
+process.on("message", async (order: Order) => process.send?.(await act(order)));
+process.on("disconnect", () => process.exit(0));
+process.send?.({ steps: {} } satisfies Answer);
