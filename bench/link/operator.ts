@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
 import { performance } from "node:perf_hooks";
 import { about } from "../../src/cli/host-run.ts";
-import { type Image, openImage } from "../../src/image/index.ts";
+import { type Image, openImage, readDrivers } from "../../src/image/index.ts";
 import { fileNumber } from "../../src/kexec/index.ts";
 import { type Delivery, deliver, keepSeconds } from "../../src/rescue/deliver.ts";
 import { identityOf, identityParts } from "../../src/rescue/identity.ts";
@@ -122,9 +122,11 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 			setup.address,
 		);
 		step("probe");
-		const layers = chooseLayers(image, facts);
-		const traits = await imageTraits(image, layers);
-		const plan = planRescue(facts, network, traits, loginKnown(session), options.plan, Date.now());
+		const drivers = await readDrivers(image);
+		const layers = chooseLayers(image, facts, drivers);
+		const traits = await imageTraits(image, layers, facts, drivers);
+		const login = await loginKnown(session);
+		const plan = planRescue(facts, network, traits, login, options.plan, Date.now());
 		step("plan");
 		const nonce = randomBytes(16).toString("hex");
 		const { adapter } = image.manifest;

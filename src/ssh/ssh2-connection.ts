@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type ClientChannel, type PseudoTtyOptions } from "ssh2";
-import { type EkexecError, showBytes, utf8 } from "../bytes/index.ts";
+import { showBytes, utf8 } from "../bytes/index.ts";
 import type { Algorithms } from "./algorithms.ts";
 import type { Authentication } from "./auth.ts";
 import type { Clock } from "./clock.ts";
@@ -228,6 +229,19 @@ const raw: PseudoTtyOptions = {
 	} as unknown as NonNullable<PseudoTtyOptions["modes"]>,
 };
 
+/**
+ * A server may allow one session at a time (MaxSessions), and gives it back a moment after its command has ended: how
+ * often one that is refused is asked for, and the milliseconds between.
+ */
+const sessionAttempts = 10;
+const sessionPause = 200;
+
+/** Whether the server refused a session, as against the command in it. RFC 4254, 5.1 has reasons for the former only. */
+function isFull(error: unknown): boolean {
+	const { code, cause } = error as { code?: string; cause?: { reason?: unknown } };
+	return code === "SSH_CHANNEL" && typeof cause?.reason === "number";
+}
+
 /** A login through ssh2. */
 export class Ssh2Connection implements Connection {
 	readonly transport = "ssh2";
@@ -286,11 +300,15 @@ export class Ssh2Connection implements Connection {
 	async exec(words: readonly string[], options: ExecOptions = {}): Promise<Channel> {
 		const line = commandLine(words);
 		throwIfAborted(options.signal, this.#where);
-		try {
-			return await this.#start(line, options);
-		} catch (error) {
-			if ((error as EkexecError).code !== "SSH_CHANNEL" || !(await this.#closeSftp())) throw error;
-			return await this.#start(line, options);
+		for (let attempt = 1; ; attempt++) {
+			try {
+				return await this.#start(line, options);
+			} catch (error) {
+				if (!isFull(error) || attempt === sessionAttempts) throw error;
+				await this.#closeSftp();
+				await sleep(sessionPause);
+				throwIfAborted(options.signal, this.#where);
+			}
 		}
 	}
 
@@ -345,15 +363,12 @@ export class Ssh2Connection implements Connection {
 		return this.#sftp;
 	}
 
-	/** Gives back the session that sftp takes: the server may allow only one at a time (MaxSessions). */
-	async #closeSftp(): Promise<boolean> {
+	/** Gives back the session that sftp takes. */
+	async #closeSftp(): Promise<void> {
 		const sftp = await this.#sftp;
-		if (sftp === undefined || this.#uploads > 0) return false;
+		if (this.#uploads > 0) return;
 		this.#sftp = undefined;
-		const closed = new Promise((resolve) => sftp.raw.once("close", resolve));
-		sftp.raw.end();
-		await Promise.race([closed, this.closed]);
-		return true;
+		sftp?.raw.end();
 	}
 
 	async upload(source: UploadSource, path: string, options: UploadOptions = {}): Promise<Uploaded> {
