@@ -14,6 +14,7 @@ import {
 	openImage,
 	parseManifest,
 	parseTarget,
+	readDrivers,
 	verifySignature,
 } from "../../src/image/index.ts";
 import { commandLineOfRun } from "../../src/image/nixos.ts";
@@ -149,6 +150,27 @@ export const targets: readonly FuzzTarget[] = [
 					formatManifest({ ...manifest, contents: told }),
 				);
 				await inspectImage(await openImage(folder));
+			}),
+	},
+	{
+		name: "image/drivers",
+		make: jsonMaker({
+			drivers: [{ module: "ahci", aliases: ["pci:v*d*sv*sd*bc01sc06i01*"], firmware: true }],
+		}),
+		run: (input) =>
+			within(async (folder) => {
+				mkdirSync(join(folder, "layers"));
+				for (const name of ["kernel", "layers/base.cpio.gz"])
+					writeFileSync(join(folder, name), "abc");
+				writeFileSync(join(folder, "drivers.json"), input);
+				const digest = createHash("sha256").update(input).digest("hex");
+				const told = { file: "drivers.json", size: input.length, sha256: digest };
+				writeFileSync(
+					join(folder, "manifest.json"),
+					formatManifest({ ...manifest, drivers: told }),
+				);
+				const table = await readDrivers(await openImage(folder));
+				table?.find("pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01");
 			}),
 	},
 	{
