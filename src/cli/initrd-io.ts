@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { fileChunks } from "../initrd/index.ts";
 import type { Io } from "./command.ts";
 import { Progress } from "./progress.ts";
 
@@ -46,24 +47,11 @@ export async function openInput(file: string, io: Io, verb: string, again = fals
 function fileInput(path: string, where: string, io: Io, verb: string): Input {
 	return {
 		where,
-		async *chunks(progress = true) {
-			const total = await stat(path).then(
-				({ size }) => size,
-				() => undefined,
-			);
-			const { fileChunks } = await import("../initrd/index.ts");
-			const line = new Progress(io, verb);
-			let done = 0;
-			try {
-				for await (const chunk of fileChunks(path, { signal: io.signal })) {
-					yield chunk;
-					done += chunk.length;
-					if (progress) line.update(done, total);
-				}
-			} finally {
-				line.end();
-			}
-		},
+		chunks: (progress = true) =>
+			fileChunks(path, {
+				signal: io.signal,
+				progress: progress ? new Progress(io, verb) : undefined,
+			}),
 		close: async () => {},
 	};
 }

@@ -31,7 +31,7 @@ export async function listFromCommandLine(args: ListArguments, io: Io): Promise<
 	const options = { where: input.where, signal: io.signal };
 	try {
 		if (args.segments) {
-			const segments = await scanInitrd(input.chunks(), {}, options);
+			const segments = await scanInitrd(input.chunks(), { wantsData: () => false }, options);
 			page.add(
 				args.json
 					? `${JSON.stringify({ segments: segments.map(segmentJson) }, undefined, "\t")}\n`
@@ -76,6 +76,7 @@ async function listEntries(
 				} else page.add(args.long ? longLine(entry, io) : name(entry.name, args, io));
 				return page.full ? page.flush() : undefined;
 			},
+			wantsData: () => false,
 		},
 		options,
 	);

@@ -3,6 +3,12 @@ import { compressError } from "./errors.ts";
 /** What bytes can come from: chunks of any size, now or later. A chunk handed over stays as it is. */
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** An iterator of chunks that can leave bytes out. */
+export interface SkippingIterator extends AsyncIterator<Uint8Array> {
+	/** Leaves out up to `count` bytes behind those handed out; answers how many, never more than there are. */
+	skip(count: number): number;
+}
+
 export interface SourceOptions {
 	/** File, host or archive the bytes are from, for errors. */
 	readonly where?: string;
@@ -26,6 +32,8 @@ export class ByteSource {
 	#at = 0;
 	#held = 0;
 	#ended = false;
+	/** Whether the iterator has been asked and has not answered. */
+	#pulling = false;
 	#offset: number;
 
 	constructor(chunks: Chunks, options: SourceOptions = {}) {
@@ -74,6 +82,24 @@ export class ByteSource {
 		return this.#take(count);
 	}
 
+	/**
+	 * Consumes up to `count` bytes without a look at them, as far as that costs nothing: what is at hand, and what the
+	 * chunks' iterator can leave out. Answers how many.
+	 */
+	skip(count: number): number {
+		let skipped = 0;
+		while (skipped < count && this.#held > 0) {
+			const first = this.#chunks[0] ?? nothing;
+			skipped += this.#take(Math.min(count - skipped, first.length - this.#at)).length;
+		}
+		if (skipped < count && !this.#ended && "skip" in this.#iterator) {
+			const beyond = (this.#iterator as SkippingIterator).skip(count - skipped);
+			this.#offset += beyond;
+			skipped += beyond;
+		}
+		return skipped;
+	}
+
 	/** Consumes zero bytes up to the next other byte or the end; answers how many. */
 	async skipZeros(): Promise<number> {
 		let skipped = 0;
@@ -112,12 +138,15 @@ export class ByteSource {
 		this.#ended = true;
 		this.#chunks = [];
 		this.#held = 0;
-		await this.#iterator.return?.();
+		const closing = Promise.resolve(this.#iterator.return?.());
+		// A producer that is still to bring something (a pipe in which nothing comes) hears of it only then.
+		if (this.#pulling) closing.catch(() => {});
+		else await closing;
 	}
 
 	async #pull(): Promise<void> {
 		this.#signal?.throwIfAborted();
-		const result = await this.#unlessAborted(this.#iterator.next());
+		const result = await this.#unlessAborted(this.#bring());
 		if (result.done === true) {
 			this.#ended = true;
 			return;
@@ -125,6 +154,15 @@ export class ByteSource {
 		if (result.value.length === 0) return;
 		this.#chunks.push(result.value);
 		this.#held += result.value.length;
+	}
+
+	#bring(): Promise<IteratorResult<Uint8Array>> | IteratorResult<Uint8Array> {
+		const brought = this.#iterator.next();
+		if (!(brought instanceof Promise)) return brought;
+		this.#pulling = true;
+		return brought.finally(() => {
+			this.#pulling = false;
+		});
 	}
 
 	/** An input that never comes (a pipe, a socket) must not outlive the wish to have it. */

@@ -46,6 +46,7 @@ export async function readContent(
 					else if (event.type === "data") return here ? write(event.bytes) : undefined;
 					else if (event.type === "end" && here) throw found;
 				},
+				wantsData: () => here,
 			},
 			options,
 		);

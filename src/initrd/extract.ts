@@ -68,7 +68,10 @@ export async function extractInitrd(
 	try {
 		const segments = await scanInitrd(
 			from,
-			{ event: (event, segment) => extractor.event(event, segment.index) },
+			{
+				event: (event, segment) => extractor.event(event, segment.index),
+				wantsData: () => extractor.takesData,
+			},
 			options,
 		);
 		extractor.finish();
@@ -107,6 +110,11 @@ class Extractor {
 		let names = this.#later.size;
 		for (const nodes of this.#names.values()) names += nodes.size;
 		return names;
+	}
+
+	/** Whether the data of the present entry goes anywhere. */
+	get takesData(): boolean {
+		return this.#fd !== undefined;
 	}
 
 	event(event: CpioEvent, segment: number): void {

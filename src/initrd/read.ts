@@ -46,6 +46,9 @@ export async function readRoot(
 				} else if (event.type === "trailer") root.trailer();
 				return busy;
 			},
+			wantsData: (entry, segment) =>
+				hash !== undefined ||
+				(also?.event !== undefined && (also.wantsData?.(entry, segment) ?? true)),
 		},
 		options,
 	);

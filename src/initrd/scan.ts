@@ -8,7 +8,7 @@ import {
 	IDENTIFY_BYTES,
 	MAX_OUTPUT,
 } from "../compress/index.ts";
-import { type CpioEvent, CpioParser } from "../cpio/index.ts";
+import { type CpioEvent, CpioParser, type ParsedEntry } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
 
 /** Where a segment begins and what it is. */
@@ -42,6 +42,12 @@ export interface ScanHandler {
 	/** Offsets in the event count from the file's start where the segment is `none`, else from that of the unpacked stream. */
 	readonly event?: (event: CpioEvent, segment: SegmentStart) => void | Promise<void>;
 	readonly segmentEnd?: (segment: Segment) => void | Promise<void>;
+	/**
+	 * Asked after each `entry` of a file whether its data is wanted; always, unless told. Where it is not, no `data`
+	 * comes, and where the input can skip (an uncompressed segment of a file on disk) it is not read. Data with a
+	 * checksum is read and checked nevertheless.
+	 */
+	readonly wantsData?: (entry: ParsedEntry, segment: SegmentStart) => boolean;
 }
 
 export interface ScanOptions {
@@ -70,6 +76,20 @@ export async function scanInitrd(
 		...(where === undefined ? {} : { where }),
 		...(signal === undefined ? {} : { signal }),
 	});
+	try {
+		return await scan(source, handler, options);
+	} finally {
+		// What was given as a source may be read on by whoever made it.
+		if (source !== from) await source.close();
+	}
+}
+
+async function scan(
+	source: ByteSource,
+	handler: ScanHandler,
+	options: ScanOptions,
+): Promise<Segment[]> {
+	const { where, signal } = options;
 	let left = options.maxOutput ?? MAX_OUTPUT;
 	const segments: Segment[] = [];
 	for (;;) {
@@ -132,7 +152,7 @@ async function readPlain(
 		const chunk = await source.next();
 		if (chunk === undefined) parser.end();
 		else parser.push(chunk);
-		if (await counter.drain(parser, true)) {
+		if (await counter.drain(parser, source)) {
 			source.unread(parser.rest);
 			return;
 		}
@@ -144,20 +164,34 @@ class Counter {
 	dataSize = 0;
 	readonly #start: SegmentStart;
 	readonly #handler: ScanHandler;
+	/** Whether the data of the present entry is. */
+	#wanted = true;
 
 	constructor(start: SegmentStart, handler: ScanHandler) {
 		this.#start = start;
 		this.#handler = handler;
 	}
 
-	/** Passes on all events that the parser has; stops behind a trailer if wanted, and says so. */
-	async drain(parser: CpioParser, stopAtTrailer = false): Promise<boolean> {
+	/** Passes on all events that the parser has. Of a `plain` source: stops behind a trailer, and says so. */
+	async drain(parser: CpioParser, plain?: ByteSource): Promise<boolean> {
+		const beyond = plain && ((bytes: number) => plain.skip(bytes));
 		for (let event = parser.next(); event !== undefined; event = parser.next()) {
-			if (event.type === "entry") this.entries += 1;
-			else if (event.type === "data") this.dataSize += event.bytes.length;
+			if (event.type === "entry") {
+				this.entries += 1;
+				this.#wanted = true;
+			} else if (event.type === "data" && !this.#wanted) {
+				if (event.entry.format === "newc") parser.skipData(beyond);
+				continue;
+			} else if (event.type === "end" && event.entry.kind === "file") {
+				this.dataSize += event.entry.filesize;
+			}
 			const busy = this.#handler.event?.(event, this.#start);
 			if (busy !== undefined) await busy;
-			if (stopAtTrailer && event.type === "trailer") return true;
+			if (event.type === "entry" && event.entry.kind === "file" && event.entry.filesize > 0) {
+				this.#wanted = this.#handler.wantsData?.(event.entry, this.#start) ?? true;
+				if (!this.#wanted && event.entry.format === "newc") parser.skipData(beyond);
+			}
+			if (plain !== undefined && event.type === "trailer") return true;
 		}
 		return false;
 	}

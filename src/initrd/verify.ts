@@ -110,6 +110,7 @@ export async function verifyInitrd(
 				event(event, segment) {
 					if (event.type === "entry") checkEntry(event.entry, segment, report);
 				},
+				wantsData: () => false,
 				segmentEnd: (segment) => {
 					segments.push(segment);
 				},
@@ -134,6 +135,8 @@ export async function verifyInitrd(
 		});
 		// The digest is of the whole file, whatever is in it.
 		for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next());
+	} finally {
+		await source.close();
 	}
 	const sha256 = digest.digest("hex");
 	const expected = options.sha256?.toLowerCase();
@@ -155,9 +158,13 @@ async function* hashed(
 	digest: { update(bytes: Uint8Array): unknown },
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const source = byteSource(from);
-	for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) {
-		digest.update(chunk);
-		yield chunk;
+	try {
+		for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) {
+			digest.update(chunk);
+			yield chunk;
+		}
+	} finally {
+		if (source !== from) await source.close();
 	}
 }
 
