@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { fileChunks } from "../initrd/index.ts";
+import { fileChunks } from "../initrd/files.ts";
 import type { Io } from "./command.ts";
 import { Progress } from "./progress.ts";
 

@@ -43,6 +43,18 @@ export async function* decompress(
 		...(where === undefined ? {} : { where }),
 		...(signal === undefined ? {} : { signal }),
 	});
+	try {
+		yield* streams(source, options);
+	} finally {
+		// What was given as a source may be read on by whoever made it.
+		if (source !== from) await source.close();
+	}
+}
+
+async function* streams(
+	source: ByteSource,
+	options: DecompressOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
 	let left = options.maxOutput ?? MAX_OUTPUT;
 	let before: Codec | undefined;
 	for (let streams = 0; ; streams++) {

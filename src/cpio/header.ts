@@ -56,14 +56,14 @@ export function putHeader(
 	format: CpioFormat,
 	header: CpioHeader,
 ): void {
-	out.fill(0x30, at, at + magicSize);
+	// All digits are 0 at first; most stay so.
+	out.fill(0x30, at, at + headerSize);
 	out[at + 1] = out[at + 3] = 0x37;
 	out[at + 5] = format === "newc" ? 0x31 : 0x32;
 	let end = at + magicSize;
 	for (const field of headerFields) {
-		let value = header[field];
 		end += 8;
-		for (let digit = end - 1; digit >= end - 8; digit--) {
+		for (let value = header[field], digit = end - 1; value > 0; digit--) {
 			out[digit] = digits[value % 16] ?? 0;
 			value = Math.floor(value / 16);
 		}

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { type Pack, pack as tarPack } from "tar-stream";
 import { concat, text } from "../bytes/index.ts";
-import { byteSource, decompress } from "../compress/index.ts";
+import { decompress } from "../compress/index.ts";
 import { packCpio, type ReadEntry, readCpio } from "../cpio/index.ts";
 import { cacheFolder, unpackPackages } from "../debian/index.ts";
 import { type BuildProgress, buildImage, type Image } from "../image/index.ts";
@@ -99,8 +99,7 @@ async function initrdOf(image: Image): Promise<Uint8Array> {
 
 async function unpacked(path: string, signal?: AbortSignal): Promise<Uint8Array> {
 	const parts: Uint8Array[] = [];
-	const source = byteSource(createReadStream(path));
-	for await (const part of decompress(source, {
+	for await (const part of decompress(createReadStream(path), {
 		maxOutput: largestLayer,
 		...(signal ? { signal } : {}),
 	})) {

@@ -54,3 +54,40 @@ describe.each(framed.map((codec) => [codec.name, codec] as const))("%s", (_name,
 		expect(equal(await collect(decompress(pieces(joined, 501))), content)).toBe(true);
 	});
 });
+
+test("an input that is given up is closed, however the reading ended", async () => {
+	for (const [bytes, ends] of [
+		[new TextEncoder().encode("no compressed data"), "throws"],
+		[await pack(codecs.gzip, sample(300_000)), "is left"],
+		[await pack(codecs.gzip, sample(10)), "ends"],
+	] as const) {
+		let closed = false;
+		const chunks = (async function* () {
+			try {
+				yield* pieces(bytes, 1000);
+			} finally {
+				closed = true;
+			}
+		})();
+		const reading = (async () => {
+			for await (const _ of decompress(chunks)) if (ends === "is left") break;
+		})();
+		if (ends === "throws")
+			await expect(reading).rejects.toMatchObject({ code: "COMPRESS_UNKNOWN" });
+		else await reading;
+		expect(closed, ends).toBe(true);
+	}
+});
+
+test("an input that never comes is no reason to wait once it is given up", async () => {
+	const never: AsyncIterable<Uint8Array> = {
+		[Symbol.asyncIterator]: () => ({
+			next: () => new Promise(() => {}),
+			return: () => new Promise(() => {}),
+		}),
+	};
+	const controller = new AbortController();
+	const reading = collect(decompress(never, { signal: controller.signal }));
+	controller.abort(new Error("enough"));
+	await expect(reading).rejects.toThrow("enough");
+});
