@@ -81,3 +81,27 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
 	}
 	return 0;
 }
+
+/**
+ * Breaks text at its spaces for a terminal. The first line begins in column `indent` already, the others are indented
+ * to there; none is longer than `columns`, but for words that are. Lines of the text stay lines. Without `columns`
+ * nothing is broken.
+ */
+export function wrap(text: string, columns: number | undefined, indent: number): string {
+	if (columns === undefined) return text;
+	const room = Math.max(20, columns - indent);
+	const lines: string[] = [];
+	for (const part of text.split("\n")) {
+		let line = "";
+		for (const word of part.split(" ")) {
+			if (line === "") line = word;
+			else if (line.length + 1 + word.length <= room) line += ` ${word}`;
+			else {
+				lines.push(line);
+				line = word;
+			}
+		}
+		lines.push(line);
+	}
+	return lines.join(`\n${" ".repeat(indent)}`);
+}

@@ -1,15 +1,24 @@
 import type { SessionOptions } from "../rescue/index.ts";
-import { noPrompt, terminalPrompt } from "../ssh/index.ts";
+import { noPrompt, type Prompt, terminalPrompt } from "../ssh/index.ts";
 import type { Io } from "./command.ts";
 import type { Log } from "./log.ts";
 import type { SshArguments } from "./ssh-options.ts";
+import type { View } from "./view.ts";
 
 /** The options of a login from the command line. Questions go to the terminal of the process, if it has one. */
-export function sessionOptions(args: SshArguments, io: Io, log: Log): SessionOptions {
-	const prompt = io.terminal.stdin ? terminalPrompt() : noPrompt;
+export function sessionOptions(
+	args: SshArguments,
+	io: Io,
+	log: Log,
+	view: Pick<View, "say" | "hold"> = {
+		say: (text) => void io.stderr.write(`${text}\n`),
+		hold: () => () => {},
+	},
+): SessionOptions {
+	const prompt = io.terminal.stdin ? besides(view, terminalPrompt()) : noPrompt;
 	const warn = (message: string): void => {
 		log(`warning: ${message}`);
-		io.stderr.write(`ekexec: ${message}\n`);
+		view.say(`ekexec: ${message}`);
 	};
 	return {
 		prompt,
@@ -26,6 +35,21 @@ export function sessionOptions(args: SshArguments, io: Io, log: Log): SessionOpt
 			...(args.jump === undefined ? {} : { jump: args.jump }),
 			...(args.config === undefined ? {} : { configFile: args.config }),
 			...(args.option === undefined ? {} : { settings: args.option }),
+		},
+	};
+}
+
+/** Questions for which the view makes room on the terminal. */
+export function besides(view: Pick<View, "hold">, prompt: Prompt): Prompt {
+	return {
+		possible: prompt.possible,
+		async ask(question, options) {
+			const release = view.hold();
+			try {
+				return await prompt.ask(question, options);
+			} finally {
+				release();
+			}
 		},
 	};
 }

@@ -7,7 +7,7 @@ import type { Io } from "./command.ts";
 import { about, compare } from "./host-run.ts";
 import { tell } from "./image-source.ts";
 import { openView } from "./open-view.ts";
-import { wantsColour } from "./view.ts";
+import { columnsOf, wantsColour } from "./view.ts";
 
 interface DemoArguments {
 	readonly suite: "trixie" | "bookworm";
@@ -56,8 +56,8 @@ export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 			},
 			image: async () => image,
 			confirm: async (plan) => {
-				await view.pause();
-				if (!args.json) say(showPlan(plan, { colour: wantsColour(io, "stderr") }));
+				const looks = { colour: wantsColour(io, "stderr"), columns: columnsOf(io, "stderr") };
+				if (!args.json) view.say(`\n${showPlan(plan, looks)}`);
 				return true;
 			},
 			report: (event) => view.report(event),
@@ -69,11 +69,11 @@ export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 			via: "reboot",
 			about,
 		}).catch(async (error: unknown) => {
-			await view.end(error);
+			view.end(error);
 			say(`\nThe victim's console:\n${victim.vm.console.tail(60)}`);
 			throw error;
 		});
-		await view.end();
+		view.end();
 		const { proof } = result;
 		if (!proof) throw new Error("the rescue ended without a proof");
 		const repair = await repairRoot(victim, result.hostKey);

@@ -10,18 +10,18 @@ import {
 	openSession,
 	type Proof,
 	type RescuePlan,
-	refusedError,
 	showPlan,
 	unload,
 } from "../rescue/index.ts";
+import { parseTarget } from "../ssh/index.ts";
 import type { Arguments, Io } from "./command.ts";
-import { sessionOptions } from "./connect.ts";
+import { besides, sessionOptions } from "./connect.ts";
 import type { jumpOptions, planOptions } from "./host-options.ts";
 import { imageForTarget } from "./image-source.ts";
 import { type Log, openLog } from "./log.ts";
 import { openView } from "./open-view.ts";
 import type { SshArguments, sshOptions } from "./ssh-options.ts";
-import { plain, type View, wantsColour } from "./view.ts";
+import { columnsOf, plain, type View, wantsColour } from "./view.ts";
 
 type PlanArguments = Arguments<typeof sshOptions & typeof planOptions, Record<never, never>>;
 type HostArguments = PlanArguments & Arguments<typeof jumpOptions, Record<never, never>>;
@@ -44,8 +44,8 @@ export async function runHost(target: string, args: HostArguments, io: Io): Prom
 			via: args.via,
 		});
 		await dumpNetwork(result.network, args["dump-network"], io);
-		await view.end();
-		if (result.proof) io.stderr.write(showProof(result.proof));
+		view.end();
+		if (result.proof) io.stderr.write(showProof(result.proof, loginCommand(target, args)));
 		else if (!result.jumped) io.stderr.write(`Loaded. ekexec abort ${target} unloads it.\n`);
 		return result.proof === undefined || result.proof.network.length === 0 ? 0 : 5;
 	});
@@ -63,8 +63,8 @@ export async function runCheck(target: string, args: PlanArguments, io: Io): Pro
 			via: "reboot",
 		});
 		await dumpNetwork(network, args["dump-network"], io);
-		await view.end();
-		if (!args.json) io.stdout.write(showPlan(plan, { colour: wantsColour(io, "stdout") }));
+		view.end();
+		if (!args.json) io.stdout.write(showPlan(plan, looks(io, "stdout")));
 		return plan.refused ? 3 : 0;
 	});
 }
@@ -96,7 +96,7 @@ async function withView(
 		return await act(view, log);
 	} catch (error) {
 		log(String(error));
-		await view.end(error);
+		view.end(error);
 		if (args.json && error instanceof EkexecError) {
 			const { code, summary, details, exitCode } = error;
 			io.stdout.write(
@@ -114,7 +114,7 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 		(args.key ?? []).map(async (name) => ({ name, content: await keyFile(resolve(io.cwd, name)) })),
 	);
 	const settings: Omit<HostOptions, "confirm" | "until" | "wait" | "timeout" | "sync" | "via"> = {
-		...sessionOptions(args, io, log),
+		...sessionOptions(args, io, log, view),
 		plan: {
 			allKeys: args.keys === "all",
 			addedKeys: added,
@@ -122,7 +122,12 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 			again: args.again,
 			keepLinks: args["keep-link"] ?? [],
 		},
-		image: imageForTarget(args, io, (text) => view.report({ event: "remark", step: "plan", text })),
+		image: imageForTarget(
+			args,
+			io,
+			(text) => view.report({ event: "remark", step: "plan", text }),
+			(text) => view.report({ event: "remark", step: "plan", text, passing: true }),
+		),
 		compare,
 		report: (event) => {
 			view.report(event);
@@ -166,19 +171,17 @@ async function confirm(
 	io: Io,
 	view: View,
 ): Promise<boolean> {
-	await view.pause();
-	if (plan.refused) throw refusedError(target, plan);
-	io.stderr.write(showPlan(plan, { colour: wantsColour(io, "stderr") }));
+	view.say(`\n${showPlan(plan, looks(io, "stderr"))}`);
 	if (yes) return true;
 	const { terminalPrompt } = await import("../ssh/index.ts");
-	const prompt = terminalPrompt();
+	const prompt = besides(view, terminalPrompt());
 	if (!io.terminal.stdin || !prompt.possible) {
 		throw new EkexecError("usage", "CLI_NOT_CONFIRMED", "nobody is there to say yes", {
 			where: target,
 			remedy: "Run it on a terminal, or add --yes.",
 		});
 	}
-	const question = `\nEverything that runs on ${target} ends at once, unsaved data is lost. Go ahead? [yes/no] `;
+	const question = `Everything that runs on ${target} ends at once, unsaved data is lost. Go ahead? [yes/no] `;
 	const answer = await prompt.ask(question, { echo: true, signal: io.signal });
 	return /^y(es)?$/i.test(answer.trim());
 }
@@ -193,12 +196,31 @@ async function dumpNetwork(network: Network, folder: string | undefined, io: Io)
 	}
 }
 
-function showProof(proof: Proof): string {
+function looks(io: Io, stream: "stdout" | "stderr") {
+	return { colour: wantsColour(io, stream), columns: columnsOf(io, stream) };
+}
+
+/** The command that logs in by the way that was taken before; only root is there now. */
+function loginCommand(target: string, args: SshArguments): string {
+	const { user: _, port, ...rest } = parseTarget(target);
+	const words = ["ssh"];
+	for (const file of args.identity ?? []) words.push("-i", file);
+	if (args.config !== undefined) words.push("-F", args.config);
+	if (args.jump !== undefined) words.push("-J", args.jump);
+	for (const setting of args.option ?? []) words.push("-o", setting);
+	const at = port ?? args.port;
+	if (at !== undefined) words.push("-p", String(at));
+	return [...words, `root@${rest.host}`]
+		.map((word) => (/^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+		.join(" ");
+}
+
+function showProof(proof: Proof, login: string): string {
 	const lines = [`\nThe rescue system answers, ${Math.round(proof.seconds)} s after the jump.`];
 	if (proof.network.length === 0) lines.push("Every planned address and route is there.");
 	for (const difference of proof.network) lines.push(`  network: ${difference}`);
 	for (const unit of proof.failedUnits) lines.push(`  failed unit: ${unit}`);
-	lines.push("", `  ${proof.login.join(" ")}`, "");
+	lines.push("", `  ${login}`, "");
 	return lines.join("\n");
 }
 

@@ -17,11 +17,15 @@ export interface ImageArguments {
 /** Below this much memory an image with every driver is a burden; above, one image serves all targets from the cache. */
 const roomForAllModules = 1024 * 1024 * 1024;
 
-/** How the image for a target is found: the one that was named, or one built for it and cached. */
+/**
+ * How the image for a target is found: the one that was named, or one built for it and cached. `passing` is told how
+ * far that is.
+ */
 export function imageForTarget(
 	args: ImageArguments,
 	io: Io,
 	say: (text: string) => void,
+	passing: (text: string) => void = say,
 ): (facts: Facts) => Promise<Image> {
 	return async (facts) => {
 		const { signal } = io;
@@ -54,7 +58,7 @@ export function imageForTarget(
 			architecture,
 			signal,
 			env: io.env,
-			progress: tell(say),
+			progress: tell(passing),
 			...(args.mirror === undefined ? {} : { mirror: args.mirror }),
 			...(forTarget ? { target: { modaliases, filesystems, modules } } : {}),
 		});

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EkexecError } from "../bytes/error.ts";
 import type { Io } from "./command.ts";
 import { quick } from "./quick.ts";
+import { showError } from "./show-error.ts";
 
 // Node 22.8 and later keep compiled code: in a folder of the user's own, as others could put theirs into /tmp.
 const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
@@ -53,7 +54,12 @@ try {
 
 function report(error: unknown): number {
 	if (error instanceof EkexecError) {
-		process.stderr.write(`ekexec: ${error.message}\n`);
+		const { columns = 80 } = process.stderr;
+		const colour = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+		const told = process.stderr.isTTY
+			? showError(error, columns, colour)
+			: `ekexec: ${error.message}`;
+		process.stderr.write(`${told}\n`);
 		if (process.env.EKEXEC_DEBUG !== undefined) process.stderr.write(`${error.stack}\n`);
 		return error.exitCode;
 	}

@@ -1,10 +1,11 @@
 import type { Io } from "./command.ts";
 import { plain, type View } from "./view.ts";
 
-/** The view that fits: JSON lines if asked for, a live list on a terminal, plain lines elsewhere. */
+/** The view that fits: JSON lines if asked for, a live one on a terminal, plain lines elsewhere. */
 export async function openView(io: Io, json: boolean): Promise<View> {
 	if (json) return jsonView(io);
-	if (!io.terminal.stderr) return plainView(io);
+	// A terminal that cannot erase a line gets plain ones.
+	if (!io.terminal.stderr || io.env.TERM === "dumb") return plainView(io);
 	const { terminalView } = await import("./view-terminal.ts");
 	return terminalView(io);
 }
@@ -12,8 +13,9 @@ export async function openView(io: Io, json: boolean): Promise<View> {
 function jsonView(io: Io): View {
 	return {
 		report: (event) => void io.stdout.write(`${JSON.stringify(event, plain)}\n`),
-		pause: async () => {},
-		end: async () => {},
+		say: (text) => void io.stderr.write(`${text}\n`),
+		hold: () => () => {},
+		end: () => {},
 	};
 }
 
@@ -31,7 +33,8 @@ function plainView(io: Io): View {
 				tenth = now;
 			}
 		},
-		pause: async () => {},
-		end: async () => {},
+		say,
+		hold: () => () => {},
+		end: () => {},
 	};
 }

@@ -49,14 +49,19 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		.strict()
 		.recommendCommands()
 		.demandCommand(1, "Which command?")
-		.parserConfiguration({ "parse-numbers": false, "parse-positional-numbers": false })
+		.parserConfiguration({
+			"parse-numbers": false,
+			"parse-positional-numbers": false,
+			// As in ssh: what follows `-o Word=value` is the next argument, not another value.
+			"greedy-arrays": false,
+		})
 		.wrap(Math.min(100, columns(io)))
 		.exitProcess(false)
 		.fail((message, error) => {
 			throw (
 				error ??
-				new EkexecError("usage", "CLI_USAGE", message, {
-					remedy: "See ekexec --help.",
+				new EkexecError("usage", "CLI_USAGE", reworded(message), {
+					remedy: `See ${["ekexec", ...named(argv)].join(" ")} --help.`,
 				})
 			);
 		});
@@ -87,6 +92,19 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		throw error;
 	}
 	return 0;
+}
+
+/** What yargs says in words of its own trade. */
+function reworded(message: string): string {
+	return message.startsWith("Not enough non-option arguments") ? "an argument is missing" : message;
+}
+
+/** The words of the command line that name a command or a group. */
+function named(argv: readonly string[]): readonly string[] {
+	const names = (usage: string): string[] => usage.split(" ").filter((word) => /^[a-z]/.test(word));
+	const known = [...groups.map(({ name }) => [name]), ...commands.map(({ usage }) => names(usage))];
+	const fits = known.filter((words) => words.length > 0 && words.every((w, i) => argv[i] === w));
+	return fits.sort((a, b) => b.length - a.length)[0] ?? [];
 }
 
 /** `ekexec root@somehost` means `ekexec host root@somehost`: no command has an `@` in its name. */

@@ -1,106 +1,143 @@
-import { Listr, type ListrTaskWrapper } from "listr2";
+import { wrap } from "../bytes/index.ts";
 import { type RescueEvent, type Step, steps, stepTitles } from "../rescue/index.ts";
 import type { Io } from "./command.ts";
 import { showSize } from "./progress.ts";
-import { type View, wantsColour } from "./view.ts";
+import { columnsOf, painter, type View, wantsColour } from "./view.ts";
 
-/** A step as a promise that its events settle. */
-interface Slot {
-	readonly done: Promise<string>;
-	settle(detail: string): void;
-	fail(error: unknown): void;
-	readonly skipped: { detail?: string };
-	show?: (line: string) => void;
-}
+/** SGR parameters. */
+const [bold, dim, red, green, yellow, cyan] = [1, 2, 31, 32, 33, 36];
+const turning = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const turnEvery = 100;
+/** Columns in front of what is said of a step: mark, number, title. */
+const margin = 4 + Math.max(...steps.map((step) => stepTitles[step].length)) + 2;
 
-/** Until the question and after it: in between the terminal belongs to the plan and the question. */
-const parts: readonly (readonly Step[])[] = [
-	["connect", "probe", "plan"],
-	["stage", "assemble", "load", "jump", "prove"],
-];
-
-/** The steps as a list that fills in while they go on, on the terminal that stderr is. */
+/**
+ * Steps that are over as lines that stay; the one that goes on as a single line that is written again and again.
+ * Nothing else of the terminal is touched, so that it may be scrolled, resized and copied from.
+ */
 export function terminalView(io: Io): View {
-	let slots = new Map<Step, Slot>();
-	let running: Promise<unknown> | undefined;
-	const rate = new Rate();
+	return new TerminalView(io);
+}
 
-	const begin = (step: Step): void => {
-		const part = parts.find((each) => each.includes(step));
-		if (running !== undefined || part === undefined) return;
-		slots = new Map(part.map((each) => [each, slot()]));
-		const list = new Listr(
-			part.map((each) => ({
-				title: `${steps.indexOf(each) + 1}  ${stepTitles[each]}`,
-				task: (_context: unknown, task: ListrTaskWrapper<unknown, never, never>) =>
-					follow(each, slots.get(each), task as unknown as Task),
-				rendererOptions: { persistentOutput: true },
-			})),
-			{
-				exitOnError: true,
-				renderer: "default",
-				fallbackRenderer: "simple",
-				rendererOptions: { collapseErrors: false, showErrorMessage: false },
-				...(wantsColour(io, "stderr") ? {} : { forceTTY: true }),
-			},
+class TerminalView implements View {
+	readonly #io: Io;
+	readonly #paint: ReturnType<typeof painter>;
+	#step: Step | undefined;
+	#begun = 0;
+	/** What is to be said of the step that goes on. */
+	#detail = "";
+	#rate = new Rate();
+	#turn = 0;
+	#timer: NodeJS.Timeout | undefined;
+	/** Whether the line that changes is on the screen. */
+	#drawn = false;
+	/** How many others have the terminal. */
+	#held = 0;
+
+	constructor(io: Io) {
+		this.#io = io;
+		this.#paint = painter(wantsColour(io, "stderr"));
+	}
+
+	report(event: RescueEvent): void {
+		switch (event.event) {
+			case "step":
+				if (event.state === "start") this.#begin(event.step);
+				else this.#finish(event.step, event.state === "skipped" ? "skipped" : "done", event.detail);
+				return;
+			case "progress":
+				this.#detail = this.#rate.line(event.done, event.total);
+				return;
+			case "remark":
+				if (event.passing) this.#detail = event.text;
+				else this.say(" ".repeat(margin) + wrap(event.text, this.#columns, margin));
+		}
+	}
+
+	say(text: string): void {
+		this.#clear();
+		this.#io.stderr.write(`${text}\n`);
+		this.#draw();
+	}
+
+	hold(): () => void {
+		this.#clear();
+		this.#held += 1;
+		let given = false;
+		return () => {
+			if (!given) this.#held -= 1;
+			given = true;
+			this.#draw();
+		};
+	}
+
+	end(error?: unknown): void {
+		if (this.#step !== undefined && error !== undefined) {
+			this.#finish(this.#step, "failed", this.#detail);
+		}
+		clearInterval(this.#timer);
+		this.#clear();
+		this.#step = undefined;
+	}
+
+	get #columns(): number {
+		return columnsOf(this.#io, "stderr") ?? 80;
+	}
+
+	#begin(step: Step): void {
+		this.#step = step;
+		this.#begun = performance.now();
+		this.#detail = "";
+		this.#rate = new Rate();
+		clearInterval(this.#timer);
+		this.#timer = setInterval(() => {
+			this.#turn += 1;
+			this.#draw();
+		}, turnEvery);
+		this.#timer.unref();
+		this.#draw();
+	}
+
+	#finish(step: Step, state: "done" | "skipped" | "failed", detail: string): void {
+		clearInterval(this.#timer);
+		this.#clear();
+		const look = {
+			done: this.#paint("✔", green),
+			skipped: this.#paint("-", yellow),
+			failed: this.#paint("✖", red),
+		}[state];
+		const lines = wrap(detail, this.#columns, margin);
+		this.#io.stderr.write(`${`${look} ${this.#head(step)}${lines}`.trimEnd()}\n`);
+		this.#step = undefined;
+	}
+
+	#head(step: Step): string {
+		const title = stepTitles[step];
+		const room = " ".repeat(margin - 4 - title.length);
+		return `${steps.indexOf(step) + 1} ${this.#paint(title, bold)}${room}`;
+	}
+
+	#draw(): void {
+		if (this.#step === undefined || this.#held > 0) return;
+		const seconds = Math.floor((performance.now() - this.#begun) / 1000);
+		const waited = seconds >= 2 ? `${seconds} s` : "";
+		const room = this.#columns - margin - waited.length - 3;
+		const detail =
+			this.#detail.length > room ? `${this.#detail.slice(0, room - 1)}…` : this.#detail;
+		const mark = this.#paint(turning[this.#turn % turning.length] ?? "", cyan);
+		const gap = detail === "" || waited === "" ? "" : "  ";
+		this.#clear();
+		this.#io.stderr.write(
+			`${mark} ${this.#head(this.#step)}${detail}${gap}${this.#paint(waited, dim)}`,
 		);
-		running = list.run().catch(() => undefined);
-	};
+		this.#drawn = true;
+	}
 
-	return {
-		report(event: RescueEvent) {
-			if (event.event === "step" && event.state === "start") return begin(event.step);
-			if (event.event === "step") {
-				const found = slots.get(event.step);
-				if (event.state === "skipped" && found) found.skipped.detail = event.detail;
-				found?.settle(event.detail);
-			} else if (event.event === "progress") {
-				slots.get(event.step)?.show?.(rate.line(event.done, event.total));
-			} else if (event.event === "remark") {
-				slots.get(event.step)?.show?.(event.text);
-			}
-		},
-		async pause() {
-			const now = running;
-			running = undefined;
-			await now;
-		},
-		async end(error) {
-			for (const each of slots.values()) each.fail(error ?? new Error("not reached"));
-			await running;
-			running = undefined;
-		},
-	};
-}
-
-interface Task {
-	title: string;
-	output: string;
-	skip(message: string): void;
-}
-
-async function follow(step: Step, from: Slot | undefined, task: Task): Promise<void> {
-	if (!from) return;
-	const { title } = task;
-	from.show = (line) => {
-		task.output = line;
-	};
-	const detail = await from.done;
-	if (from.skipped.detail !== undefined) task.skip(`${title}: ${detail}`);
-	else task.title = `${title}: ${detail}`;
-	void step;
-}
-
-function slot(): Slot {
-	let settle: (detail: string) => void = () => {};
-	let fail: (error: unknown) => void = () => {};
-	const done = new Promise<string>((resolve, reject) => {
-		settle = resolve;
-		fail = reject;
-	});
-	// A step that is never reached fails when the list ends; nobody else waits for it.
-	done.catch(() => {});
-	return { done, settle, fail, skipped: {} };
+	/** Takes the line that changes away: to its beginning, erased to its end (ECMA-48, CR and EL). */
+	#clear(): void {
+		if (this.#drawn) this.#io.stderr.write("\r\u001b[K");
+		this.#drawn = false;
+	}
 }
 
 /** Bytes, rate and time left, from what was reported so far. */
@@ -116,8 +153,8 @@ class Rate {
 		}
 		const seconds = (now - this.#started) / 1000;
 		const rate = seconds > 0.5 ? (done - this.#first) / seconds : 0;
-		const left = rate > 0 ? `, ${Math.ceil((total - done) / rate)} s left` : "";
 		const speed = rate > 0 ? `, ${showSize(rate)}/s` : "";
-		return `${Math.floor((100 * done) / Math.max(1, total))} %  ${showSize(done)} of ${showSize(total)}${speed}${left}`;
+		const left = rate > 0 && done < total ? `, ${Math.ceil((total - done) / rate)} s left` : "";
+		return `${Math.floor((100 * done) / Math.max(1, total))} %, ${showSize(done)} of ${showSize(total)}${speed}${left}`;
 	}
 }

@@ -17,7 +17,7 @@ export interface StartOptions {
 	readonly signal?: AbortSignal | undefined;
 	/** Of the conversation that `resume` takes up. */
 	readonly token?: string;
-	/** What the target calls its kind of processor; without it, both that have a helper are tried. */
+	/** What the target calls its kind of processor; without it, it is asked. */
 	readonly machine?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ async function inFirstPlace<T>(
 	const tried: string[] = [];
 	// One that runs says who it is: nothing has to be read back before.
 	const upload = { mode: 0o700, resume: false, verify: false, ...(signal ? { signal } : {}) };
-	for (const each of machine === undefined ? ["x86_64", "aarch64"] : [machine]) {
+	for (const each of machine === undefined ? await machineNames(connection, signal) : [machine]) {
 		const binary = await helperBinary(each);
 		for (const place of helperPlaces) {
 			const path = `${place === "/" ? "" : place}/${name}`;
@@ -116,6 +116,13 @@ async function converse(
 		...(signal ? { signal } : {}),
 		...(token === undefined ? {} : { token }),
 	});
+}
+
+/** What the target calls its kind of processor; both that have a helper where it cannot say so. */
+async function machineNames(connection: Connection, signal?: AbortSignal): Promise<string[]> {
+	const answer = await tryRun(connection, ["uname", "-m"], signal);
+	const machine = answer?.trim().split("\n").at(-1);
+	return machine === undefined ? ["x86_64", "aarch64"] : [machine];
 }
 
 /** Output of a program that may not be there, or not be readable any more: undefined then. */

@@ -16,15 +16,15 @@ export const steps = [
 ] as const;
 export type Step = (typeof steps)[number];
 
-/** What each step does, for people. */
+/** What each step is called, for people. */
 export const stepTitles: Readonly<Record<Step, string>> = {
 	connect: "Connect",
-	probe: "Probe the target",
+	probe: "Probe",
 	plan: "Plan",
 	ask: "Ask",
-	stage: "Send the rescue system into memory",
-	assemble: "Add the target's identity",
-	load: "Load the kernel",
+	stage: "Send",
+	assemble: "Identity",
+	load: "Load",
 	jump: "Jump",
 	prove: "Prove",
 };
@@ -47,7 +47,13 @@ export type RescueEvent =
 			readonly done: number;
 			readonly total: number;
 	  }
-	| { readonly event: "remark"; readonly step: Step; readonly text: string }
+	| {
+			readonly event: "remark";
+			readonly step: Step;
+			readonly text: string;
+			/** Whether it is of interest only until something else is said: how far a download is, for example. */
+			readonly passing?: true;
+	  }
 	| { readonly event: "proof"; readonly proof: Proof };
 
 export type Report = (event: RescueEvent) => void;

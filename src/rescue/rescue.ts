@@ -119,18 +119,19 @@ class Rescue {
 		const { options } = this;
 		const { report } = options;
 		report({ event: "facts", facts: probed.facts });
-		const image = await options.image(probed.facts);
-		const drivers = await readDrivers(image);
-		const layers = chooseLayers(image, probed.facts, drivers);
-		const plan = await this.#do(
+		const { image, layers, plan } = await this.#do(
 			"plan",
 			async () => {
 				const { facts, network } = probed;
+				const image = await options.image(facts);
+				const drivers = await readDrivers(image);
+				const layers = chooseLayers(image, facts, drivers);
 				const traits = await imageTraits(image, layers, facts, drivers);
 				const login = await loginKnown(session);
-				return planRescue(facts, network, traits, login, options.plan, Date.now());
+				const plan = planRescue(facts, network, traits, login, options.plan, Date.now());
+				return { image, layers, plan };
 			},
-			describePlan,
+			(found) => describePlan(found.plan),
 		);
 		report({ event: "plan", plan });
 		const { facts, network } = probed;

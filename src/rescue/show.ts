@@ -1,3 +1,4 @@
+import { wrap } from "../bytes/index.ts";
 import type { Check, Verdict } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 
@@ -9,32 +10,50 @@ const looks: Readonly<Record<Verdict, { mark: string; colour: number }>> = {
 	refusal: { mark: "✖", colour: 31 },
 };
 
+const weights: Readonly<Record<Verdict, number>> = { ok: 0, note: 0, warning: 1, refusal: 2 };
+
 /** The plan as text: every check with its remedy, then what will be there afterwards. Lines end in `\n`. */
-export function showPlan(plan: RescuePlan, options: { readonly colour: boolean }): string {
+export function showPlan(
+	plan: RescuePlan,
+	options: {
+		readonly colour: boolean;
+		/** Columns to break lines at; without it, none is broken. */
+		readonly columns?: number | undefined;
+	},
+): string {
+	const { columns } = options;
 	const paint = (text: string, colour: number): string =>
 		options.colour ? `\u001b[${colour}m${text}\u001b[0m` : text;
 	const width = Math.max(...plan.checks.map(({ id }) => id.length));
 	const lines: string[] = [];
-	for (const { id, verdict, found, remedy } of plan.checks) {
+	// What has to be read comes last, where the eye is when the question comes.
+	const weighed = [...plan.checks].sort((a, b) => weights[a.verdict] - weights[b.verdict]);
+	const table = (name: string, value: string): string =>
+		`${name.padEnd(width + 2)}  ${wrap(value, columns, width + 4)}`;
+	const after: string[] = [];
+	for (const { id, verdict, found, remedy } of weighed) {
 		const { mark, colour } = looks[verdict];
-		lines.push(`${paint(mark, colour)} ${id.padEnd(width)}  ${found}`);
-		if (remedy !== undefined) lines.push(`  ${" ".repeat(width)}  → ${remedy}`);
+		const to = weights[verdict] > 0 ? after : lines;
+		to.push(`${paint(mark, colour)} ${id.padEnd(width)}  ${wrap(found, columns, width + 4)}`);
+		if (remedy !== undefined) {
+			to.push(`  ${" ".repeat(width)}  → ${wrap(remedy, columns, width + 6)}`);
+		}
 	}
 	const { network } = plan;
-	lines.push("", "Left out of the network:");
-	if (network.leftOut.length === 0) lines.push("  nothing");
-	for (const { what, reason, count, examples } of network.leftOut) {
-		const more = count > examples.length ? ` and ${count - examples.length} more` : "";
-		lines.push(`  ${what} ${examples.join(", ")}${more}: ${reason}`);
-	}
 	lines.push(
 		"",
-		`image         ${plan.image.name} (${plan.image.layers.join(", ")})`,
-		`command line  ${plan.commandLine}`,
-		`host keys     ${plan.hostKeys.join(", ")}`,
-		`login         ${plan.keys.count} keys`,
-		`system call   ${plan.method}`,
+		table("image", `${plan.image.name} (${plan.image.layers.join(", ")})`),
+		table("command line", plan.commandLine),
+		table("host keys", plan.hostKeys.join(", ")),
+		table("login", plan.keys.count === 1 ? "1 key" : `${plan.keys.count} keys`),
+		table("system call", plan.method),
 	);
+	const leftOut = network.leftOut.map(({ what, reason, count, examples }) => {
+		const more = count > examples.length ? ` and ${count - examples.length} more` : "";
+		return `${what} ${examples.join(", ")}${more}: ${reason}`;
+	});
+	lines.push(table("not carried", leftOut.length === 0 ? "everything is" : leftOut.join("\n")));
+	if (after.length > 0) lines.push("", ...after);
 	return `${lines.join("\n")}\n`;
 }
 

@@ -104,12 +104,15 @@ async function byTransport(
 	);
 	const openssh = () => openMaster(masterParts(parsed, resolved, options, session));
 	if (options.transport === "openssh") return openssh();
-	for (const { word, where, weight } of resolved.unsupported) {
-		if (weight === "note") session.warn(`${word} (${where}) is not followed by the ssh2 transport`);
-	}
+	// What a distribution sets for everybody is worth a word only where the login fails without it.
+	const notes = resolved.unsupported
+		.filter(({ weight }) => weight === "note")
+		.map(({ word, where }) => `${word} (${where}) is not followed by the ssh2 transport`);
+	for (const note of notes) session.log(note);
 	try {
 		return await open(resolved, session, options, 0);
 	} catch (error) {
+		if (error instanceof EkexecError && error.code === "SSH_AUTH") notes.forEach(session.warn);
 		if (!session.auto || !(error instanceof EkexecError) || !beyondSsh2.has(error.code))
 			throw error;
 		session.warn(`using the system's ssh: ${error.message}`);

@@ -48,15 +48,29 @@ export async function dialTcp(options: SshOptions, signal?: AbortSignal): Promis
 			throwIfAborted(signal, where);
 			cause = error;
 			const code = (error as NodeJS.ErrnoException).code;
-			failures.push(`${address}: ${code ?? said(error)}`);
+			const known = code === undefined ? undefined : sentences[code];
+			failures.push(
+				`${address}: ${known === undefined ? (code ?? said(error)) : `${known} (${code})`}`,
+			);
 		}
 	}
 	throw sshError("SSH_UNREACHABLE", "no connection to the SSH port", {
 		where,
 		found: failures.join(", "),
+		remedy:
+			"Check the address and the port (-p). Where a jump host leads there: -J, or ProxyJump in ssh_config.",
 		cause,
 	});
 }
+
+/** What the usual failures of connect(2) mean. */
+const sentences: Readonly<Record<string, string>> = {
+	ECONNREFUSED: "connection refused, nothing listens there",
+	EHOSTUNREACH: "nothing answers at this address",
+	ENETUNREACH: "this machine has no route there",
+	ETIMEDOUT: "no answer",
+	ECONNRESET: "connection reset",
+};
 
 function tcp(
 	address: string,
