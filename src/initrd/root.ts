@@ -186,7 +186,8 @@ export class Root {
 		const stack: Node[] = sortedChildren(this.root).reverse();
 		for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
 			yield node;
-			if (node.children !== undefined) stack.push(...sortedChildren(node).reverse());
+			// One by one: a folder may have more children than a call may have arguments.
+			for (const child of sortedChildren(node).reverse()) stack.push(child);
 		}
 	}
 

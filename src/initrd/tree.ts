@@ -83,7 +83,7 @@ export async function parseTree(
 	const entries: CpioEntry<FileRef>[] = [];
 	for (const [index, item] of list.entries()) {
 		const read = new Item(item, index, options);
-		if (read.type === "tree") entries.push(...(await read.tree()));
+		if (read.type === "tree") for (const entry of await read.tree()) entries.push(entry);
 		else entries.push(await read.entry());
 	}
 	return entries;
@@ -100,7 +100,7 @@ class Item {
 		this.#at = `entries[${index}]`;
 		this.#item = isObject(item) ? item : {};
 		if (!isObject(item)) throw this.#fault(undefined, "an object", typeof item);
-		this.#at = `${this.#at} (${String(item.path)})`;
+		this.#at = `${this.#at} (${typeof item.path === "string" ? item.path : "without a path"})`;
 		for (const key of Object.keys(item)) {
 			if (!keys.has(key))
 				throw this.#fault(key, `one of ${[...keys].join(", ")}`, "an unknown key");
@@ -109,7 +109,11 @@ class Item {
 		const implied = "target" in item ? "symlink" : content ? "file" : undefined;
 		const type = item.type ?? implied;
 		if (typeof type !== "string" || !kinds.has(type)) {
-			throw this.#fault("type", [...kinds].join(", "), String(type));
+			throw this.#fault(
+				"type",
+				[...kinds].join(", "),
+				typeof type === "string" ? type : (JSON.stringify(type) ?? "undefined"),
+			);
 		}
 		this.type = type;
 	}
@@ -156,10 +160,12 @@ class Item {
 		if (given[0] === "text") return Buffer.from(this.#text("text", true));
 		if (given[0] === "base64") {
 			const text = this.#text("base64", true);
-			if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) {
+			const bytes = Buffer.from(text, "base64");
+			// Node skips what is no base64.
+			if (bytes.toString("base64") !== text) {
 				throw this.#fault("base64", "base64 text without blanks", "something else");
 			}
-			return Buffer.from(text, "base64");
+			return bytes;
 		}
 		if (given[0] === undefined) return new Uint8Array(0);
 		const path = resolve(this.#options.base ?? ".", this.#text("source"));

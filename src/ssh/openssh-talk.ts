@@ -44,7 +44,8 @@ export function listen(log: string, talk: string): Heard {
 		else if (partLine.test(line)) partly = true;
 		else if (!/^(?:debug\d:|OpenSSH_|\s*$)/.test(line)) words.push(line);
 	}
-	words.push(...talk.split(/\r?\n/).filter((line) => line.trim() !== ""));
+	const spoken = talk.split(/\r?\n/).filter((line) => line.trim() !== "");
+	words.push(...spoken.slice(-maxWords));
 	return {
 		hostKey,
 		accepted,

@@ -6,13 +6,17 @@ import { EkexecError } from "../../src/bytes/index.ts";
 import { type CpioEntry, packCpio } from "../../src/cpio/index.ts";
 import {
 	asManifest,
+	compareManifests,
 	extractInitrd,
 	manifestOf,
+	matcher,
 	parseTree,
+	Root,
 	readRoot,
 	type VerifyResult,
 	verifyInitrd,
 } from "../../src/initrd/index.ts";
+import { jsonMaker } from "./frame/json.ts";
 import type { Random } from "./frame/random.ts";
 import { chunked, type FuzzTarget } from "./frame/target.ts";
 
@@ -138,6 +142,33 @@ export const targets: readonly FuzzTarget[] = [
 	},
 	{
 		name: "initrd/json",
+		make: jsonMaker(
+			[
+				{ path: "a", text: "x", mode: "0644", uid: 1, gid: 2, mtime: 3 },
+				{ path: "d", type: "character", major: 1, minor: 3 },
+				{ path: "b", base64: "QUI=" },
+			],
+			{
+				entries: [
+					{ path: "s", target: "b" },
+					{ path: "l", type: "link", target: "a" },
+				],
+			},
+			manifestOf(
+				(
+					await readRoot(
+						[
+							packCpio([
+								{ kind: "file", name: "a/b", content: "x" },
+								{ kind: "symlink", name: "c", target: "d" },
+								{ kind: "character", name: "e", major: 1, minor: 2 },
+							]),
+						],
+						{ digests: true },
+					)
+				).root,
+			),
+		),
 		seeds: () => [
 			Buffer.from(
 				'[{"path":"a","text":"x","mode":"0644"},{"path":"d","type":"character","major":1,"minor":3}]',
@@ -155,12 +186,44 @@ export const targets: readonly FuzzTarget[] = [
 				return;
 			}
 			try {
-				asManifest(json);
+				const manifest = asManifest(json);
+				compareManifests(manifest, manifestOf(new Root()));
+				compareManifests(manifestOf(new Root()), manifest);
 			} catch (error) {
 				if (!(error instanceof EkexecError)) throw error;
 			}
 			const entries = await parseTree(json, { base: "/nonexistent" });
 			packCpio(entries as CpioEntry<never>[]);
+		},
+	},
+	{
+		// Patterns and names, a line each: whatever they are, they come to an end.
+		name: "initrd/patterns",
+		seeds: () => [Buffer.from(`${"*a".repeat(40)}b\n${"a".repeat(4000)}`)],
+		make(random) {
+			const pieces = [
+				"*",
+				"**",
+				"**/",
+				"/",
+				"?",
+				"[a-z]",
+				"[!a",
+				"]",
+				"\\",
+				"a",
+				"aaaa",
+				"\n",
+			] as const;
+			let made = "";
+			for (let left = random.below(60); left >= 0; left--) made += random.pick(pieces);
+			return Buffer.from(made + "a".repeat(random.below(300)));
+		},
+		fixtures: () => false,
+		run(input) {
+			const lines = Buffer.from(input).toString("latin1").split("\n").slice(0, 30);
+			const test = matcher(lines);
+			for (const line of lines) test(line);
 		},
 	},
 ];

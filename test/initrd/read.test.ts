@@ -339,3 +339,11 @@ describe("verify", () => {
 		expect([result.problems.length, result.omitted]).toEqual([1000, 500]);
 	});
 });
+
+test("a folder with more files than a call may have arguments", async () => {
+	const names = Array.from({ length: 130_000 }, (_, i) => i.toString(36));
+	const { root } = await readRoot([
+		packCpio(names.map((name): CpioEntry<never> => ({ kind: "file", name }))),
+	]);
+	expect([...root.nodes()].length).toBe(names.length);
+});

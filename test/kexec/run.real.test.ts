@@ -103,6 +103,23 @@ describe.skipIf(lacking !== "")(`the helper stages, loads and leaves ${lacking}`
 			expect(await child.ended).toBe(0);
 		});
 
+		test.skipIf(process.geteuid?.() !== 0)(
+			"the streams are handed to no process of another user, who could take a dead keeper's name",
+			async () => {
+				const words = ["setpriv", "--reuid=65534", "--clear-groups", helper, "run"];
+				const other = startChild(words);
+				const client = await other.client();
+				const token = await client.keep(5);
+				client.close();
+				const resuming = startChild([helper, "resume"]);
+				const refused = await resuming.client({ token }).catch((error: unknown) => error);
+				expect(complaintOf(refused)).toMatchObject({ code: "NOT_KEPT", errno: 13 });
+				expect(await resuming.ended).toBe(4);
+				other.process.kill("SIGTERM");
+				await other.ended;
+			},
+		);
+
 		test("the input's end at every frame leaves nothing behind", async () => {
 			const key = put("end-key", "0123456789");
 			const size = new Uint8Array(8);

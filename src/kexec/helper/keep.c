@@ -63,18 +63,25 @@ bool keep_start(u32 seconds)
 	return send_json(F_EVENT, 0, &json);
 }
 
+/* Whether the other end is a process of the same user: of a listener it is whoever called listen(). */
+static bool same_user(int fd)
+{
+	struct ucred who;
+	u32 size = sizeof who;
+	return sys(getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid == (u32)sys(geteuid);
+}
+
 /* Takes the standard streams that a visitor brings, if it is the same user and knows the whole token. */
 static bool take_streams(int fd)
 {
 	u8 said[TOKEN];
 	struct rights rights;
-	struct ucred who;
-	u32 size = sizeof who, different = 0;
+	u32 different = 0;
 	struct iovec part = { said, sizeof said };
 	struct msghdr message = { NULL, 0, &part, 1, &rights, sizeof rights, 0 };
 	struct pollfd wait = { fd, POLLIN, 0 };
 	struct timespec second = { 1, 0 };
-	if (sys(getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || who.uid != (u32)sys(geteuid))
+	if (!same_user(fd))
 		return false;
 	if (sys(ppoll, &wait, 1, &second, NULL, 8) <= 0)
 		return false;
@@ -154,6 +161,9 @@ int keep_resume(void)
 	i64 fd = sys(socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	u32 length = make_address(&address, frame.token);
 	i64 failed = fd < 0 ? fd : sys(connect, fd, &address, length);
+	/* The name can be seen in /proc/net/unix: once the keeper is gone anybody could take it, and be handed these streams. */
+	if (failed == 0 && !same_user((int)fd))
+		failed = -EACCES;
 	if (failed == 0)
 		failed = sys(sendmsg, fd, &message, MSG_NOSIGNAL);
 	if (failed < 0) {

@@ -65,7 +65,10 @@ void stage_file(const struct frame *frame)
 	u64 size = get64(frame->payload);
 	if (size == 0 || size >> 46 != 0)
 		return complain("RANGE", "file", 0, -1);
-	i64 fd = sys(memfd_create, names[frame->tag], MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* vm.memfd_noexec=2 allows no memfd that could be executed; kernels before 6.3 do not know the flag. */
+	i64 fd = sys(memfd_create, names[frame->tag], MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (fd == -EINVAL)
+		fd = sys(memfd_create, names[frame->tag], MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return complain("SYSTEM", "memfd_create", fd, -1);
 	i64 failed = sys(ftruncate, fd, size);

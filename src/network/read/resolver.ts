@@ -103,7 +103,9 @@ function parseResolvConf(content: string, context: ResolverContext): ResolvConf 
 		if (word === "search" || word === "domain") search = values.filter(isDomain);
 		// trust-ad is a word about the stub, not about the servers behind it.
 		if (word === "options") {
-			options.push(...values.filter((each) => /^[a-z0-9:-]+$/.test(each) && each !== "trust-ad"));
+			for (const each of values) {
+				if (/^[a-z0-9:-]+$/.test(each) && each !== "trust-ad") options.push(each);
+			}
 		}
 	}
 	return { servers, search, options };
