@@ -58,10 +58,10 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		const wanted = options.allUsers || rootUsers.has(file.user) || file.user === options.loginUser;
 		if (!wanted) continue;
 		for (const key of file.keys) {
-			if (keyOption(key, "command") === undefined) lines.set(key.line, key);
+			const reason = reasonAgainst(key, file, options.proof);
+			if (reason === undefined) lines.set(key.line, key);
 			else {
 				const { lineNumber, comment } = key;
-				const reason = "it has a forced command, whose program the rescue system lacks";
 				leftOut.push({ user: file.user, path: file.path, lineNumber, comment, reason });
 			}
 		}
@@ -88,12 +88,28 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 	}
 	const keys = [...lines.values()];
 	checks.push(checkLogin(keys, leftOut, options, facts));
-	if (leftOut.length > 0) {
-		const named = leftOut.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
+	const forced = leftOut.filter(({ reason }) => reason === forcedCommand);
+	if (forced.length > 0) {
+		const named = forced.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
 		checks.push(note("login-keys", `left out for their forced commands: ${named}`));
 	}
+	const distrusted = facts.ssh.authorizedKeys.filter(({ path }) =>
+		leftOut.some((key) => key.path === path && key.reason !== forcedCommand),
+	);
+	for (const { path, distrusted: why } of distrusted) {
+		checks.push(
+			warning(
+				"login-keys",
+				`the keys of ${path} are left out, since sshd takes none of them: ${why}`,
+				"Name a key that shall open the rescue system with --key FILE.",
+			),
+		);
+	}
+	// What another user put in the place of keys is not shown: it may be a link to anything.
 	const unusable = facts.ssh.authorizedKeys.flatMap((file) =>
-		file.unusable.map(({ lineNumber, reason }) => `${file.path}:${lineNumber} (${reason})`),
+		(file.distrusted === undefined ? file.unusable : []).map(
+			({ lineNumber, reason }) => `${file.path}:${lineNumber} (${reason})`,
+		),
 	);
 	if (unusable.length > 0) {
 		checks.push(note("login-keys", `lines that are no keys: ${unusable.slice(0, 5).join(", ")}`));
@@ -112,6 +128,21 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		leftOut,
 		checks,
 	};
+}
+
+const forcedCommand = "it has a forced command, whose program the rescue system lacks";
+
+/** Why a key does not come along, or undefined. The key of this very login was taken, whatever the file looks like. */
+function reasonAgainst(
+	key: AuthorizedKey,
+	{ distrusted }: Facts["ssh"]["authorizedKeys"][number],
+	proof: LoginProof,
+): string | undefined {
+	if (keyOption(key, "command") !== undefined) return forcedCommand;
+	const used = proof.method === "publickey" && key.blob === proof.blob;
+	return distrusted === undefined || used
+		? undefined
+		: `sshd takes no key of its file: ${distrusted}`;
 }
 
 /** The login that was used has to work again, or the plan refuses. */
@@ -156,7 +187,9 @@ function checkLogin(
 		);
 	}
 	const owners = loginUser === "root" ? "root" : `root's or ${loginUser}`;
-	const forced = leftOut.length > 0 ? " without a forced command" : "";
+	const forced = leftOut.some(({ reason }) => reason === forcedCommand)
+		? " without a forced command"
+		: "";
 	const where = facts.ssh.keysCommand === undefined ? "" : " (AuthorizedKeysCommand may give it)";
 	return refusal(
 		"login-keys",

@@ -278,6 +278,19 @@ describe("keys", () => {
 		expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toContain("refusal");
 	});
 
+	test("of a file that others can write only the key of this very login comes along", () => {
+		const open = {
+			...keysOf("root", `ssh-ed25519 ${keyBlob} me\nssh-ed25519 ${third} planted\nroot:$6$salt`),
+			distrusted: "everybody may write to it",
+		};
+		const made = plan({ ssh: { ...base.ssh, authorizedKeys: [open] } });
+		expect(text(made.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob} me\n`);
+		expect(made.keys.leftOut).toMatchObject([{ lineNumber: 2, comment: "planted" }]);
+		expect(verdicts(made, "login-keys")).toContain("warning");
+		expect(JSON.stringify(made.checks)).not.toContain("$6$");
+		expect(made.refused).toBe(false);
+	});
+
 	test("a key that is about to expire is a refusal", () => {
 		const expiring = keysOf("root", `expiry-time="20260101" ssh-ed25519 ${keyBlob}`);
 		const made = plan({ ssh: { ...base.ssh, authorizedKeys: [expiring] } });

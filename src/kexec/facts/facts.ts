@@ -101,6 +101,8 @@ export interface AuthorizedKeysFile {
 	readonly path: string;
 	readonly keys: readonly AuthorizedKey[];
 	readonly unusable: readonly UnusableLine[];
+	/** Why sshd takes none of them (StrictModes): who else can write the file. */
+	readonly distrusted?: string;
 }
 
 /** How sshd of the target lets people in, as far as the rescue system must do the same. */

@@ -14,6 +14,7 @@ import {
 	parseSshdConfig,
 	type SshdLine,
 } from "./sshd-config.ts";
+import { distrust, trustSources } from "./trust.ts";
 
 /** What the operator knows of the login, and whose keys are wanted. */
 export interface LoginContext {
@@ -87,7 +88,11 @@ function wantedUsers(evidence: Evidence, context: LoginContext): User[] {
 
 interface Paths {
 	readonly hostKeys: readonly string[];
-	readonly keysFiles: readonly { readonly user: User; readonly path: string }[];
+	readonly keysFiles: readonly {
+		readonly user: User;
+		readonly path: string;
+		readonly strict: boolean;
+	}[];
 	readonly authorityFiles: readonly string[];
 }
 
@@ -96,14 +101,15 @@ function pathsOf(evidence: Evidence, context: LoginContext): Paths {
 	const root = users.find(({ uid }) => uid === 0);
 	const global = root ? configFor(evidence, root, context) : new Map();
 	const hostKeys = (global.get("hostkey") ?? []).flat();
-	const keysFiles: { user: User; path: string }[] = [];
+	const keysFiles: { user: User; path: string; strict: boolean }[] = [];
 	const authorityFiles = new Set<string>();
 	for (const user of users) {
 		const config = configFor(evidence, user, context);
+		const strict = config.get("strictmodes")?.[0]?.[0]?.toLowerCase() !== "no";
 		const templates = config.get("authorizedkeysfile")?.[0] ?? defaultKeysFiles;
 		for (const template of templates) {
 			if (template.toLowerCase() === "none") continue;
-			keysFiles.push({ user, path: expandUserPath(template, user) });
+			keysFiles.push({ user, path: expandUserPath(template, user), strict });
 		}
 		for (const path of config.get("trustedusercakeys")?.[0] ?? []) {
 			if (path.toLowerCase() !== "none") authorityFiles.add(path);
@@ -133,6 +139,7 @@ export function sshSources(evidence: Evidence, context: LoginContext): Source[] 
 			readPath(`${path}.pub`),
 		]),
 		...unique(keysFiles.map(({ path }) => path)).map(readPath),
+		...trustSources(keysFiles),
 		...unique(authorityFiles).map(readPath),
 	];
 }
@@ -156,7 +163,7 @@ export function sshFacts(evidence: Evidence, context: LoginContext): SshFacts {
 	return {
 		ports: ports.length > 0 ? [...new Set<number>(ports)] : [22],
 		hostKeys: hostKeys.flatMap((path) => hostKeyFile(evidence, path)),
-		authorizedKeys: keysFiles.flatMap(({ user, path }) => authorizedKeysFile(evidence, user, path)),
+		authorizedKeys: keysFiles.flatMap((file) => authorizedKeysFile(evidence, file)),
 		userAuthorities: authorityFiles.flatMap((path) => {
 			const bytes = evidence.file(path);
 			return bytes ? parseAuthorizedKeys(bytes).keys.map(({ type, blob }) => ({ type, blob })) : [];
@@ -175,11 +182,15 @@ function hostKeyFile(evidence: Evidence, path: string): HostKeyFile[] {
 	return [{ path, size: stat.size, mode: stat.mode % 0o10000, ...publicKey }];
 }
 
-function authorizedKeysFile(evidence: Evidence, user: User, path: string): AuthorizedKeysFile[] {
+function authorizedKeysFile(
+	evidence: Evidence,
+	{ user, path, strict }: Paths["keysFiles"][number],
+): AuthorizedKeysFile[] {
 	const bytes = evidence.file(path);
 	if (!bytes) return [];
 	const parsed: AuthorizedKeys = parseAuthorizedKeys(bytes);
-	return [{ user: user.name, path, ...parsed }];
+	const distrusted = distrust(evidence, user, path, strict);
+	return [{ user: user.name, path, ...parsed, ...(distrusted ? { distrusted } : {}) }];
 }
 
 /** What cannot be read as SSH_CONNECTION is as good as none: the plan says so. */
