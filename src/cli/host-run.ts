@@ -220,6 +220,9 @@ function showProof(proof: Proof, login: string): string {
 	if (proof.network.length === 0) lines.push("Every planned address and route is there.");
 	for (const difference of proof.network) lines.push(`  network: ${difference}`);
 	for (const unit of proof.failedUnits) lines.push(`  failed unit: ${unit}`);
+	const { made, type, fingerprint } = proof.hostKey;
+	if (made)
+		lines.push(`Its host key is new: ${type} ${fingerprint}. ssh will ask, or call it changed.`);
 	lines.push("", `  ${login}`, "");
 	return lines.join("\n");
 }

@@ -25,6 +25,11 @@ export interface NamedFile {
 /** What makes the rescue system answer as this one target. */
 export interface Identity<R = never> {
 	readonly hostKeys: readonly IdentityHostKey<R>[];
+	/**
+	 * In place of host keys: the system makes one when it starts, and nobody but it ever has it. Only for `rootfs`; who
+	 * logs in first has to insist on the {@link nonce}.
+	 */
+	readonly makesHostKey?: boolean;
 	/** The text of root's `authorized_keys`. */
 	readonly authorizedKeys: IdentityContent<R>;
 	/** Ports that sshd listens on; 22 unless told. */
@@ -78,6 +83,20 @@ export function identityEntries<R>(adapter: Adapter, identity: Identity<R>): Cpi
 	}
 }
 
+const madeHostKey = "etc/ssh/ssh_host_ed25519_key";
+const makerOfHostKey = "ekexec-host-key.service";
+/** Runs before sshd, which starts only where a host key is. */
+const makerUnit = `[Unit]
+Description=Host key of this rescue system
+Before=ssh.service
+ConditionPathExists=!/${madeHostKey}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C ekexec -f /${madeHostKey}
+`;
+
 function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): CpioEntry<R>[] {
 	const entries: CpioEntry<R>[] = [];
 	const directory = (name: string, mode: number): void => {
@@ -103,6 +122,18 @@ function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): C
 			file(`${name}-cert.pub`, key.certificate);
 			lines.push(`HostCertificate /${name}-cert.pub`);
 		}
+	}
+	if (identity.makesHostKey) {
+		lines.push(`HostKey /${madeHostKey}`);
+		directory("etc/systemd", 0o755);
+		directory("etc/systemd/system", 0o755);
+		file(`etc/systemd/system/${makerOfHostKey}`, makerUnit);
+		directory("etc/systemd/system/ssh.service.wants", 0o755);
+		entries.push({
+			kind: "symlink",
+			name: `etc/systemd/system/ssh.service.wants/${makerOfHostKey}`,
+			target: `../${makerOfHostKey}`,
+		});
 	}
 	file("etc/ssh/sshd_config.d/10-identity.conf", `${lines.join("\n")}\n`);
 
@@ -179,7 +210,12 @@ function checkIdentity<R>(adapter: Adapter, identity: Identity<R>): void {
 		authorizedKeys,
 		about = "",
 	} = identity;
-	demand(hostKeys.length > 0, "hostKeys", "at least one host key", "none");
+	if (identity.makesHostKey === true) {
+		demand(adapter === "rootfs", "makesHostKey", "an image that can make a host key", "none");
+		demand(hostKeys.length === 0, "hostKeys", "none besides the one that is made", "some");
+	} else {
+		demand(hostKeys.length > 0, "hostKeys", "at least one host key", "none");
+	}
 	demand(
 		!(authorizedKeys instanceof Uint8Array) || text(authorizedKeys).trim() !== "",
 		"authorizedKeys",

@@ -17,6 +17,7 @@ export const checkIds = [
 	"network",
 	"login-keys",
 	"host-keys",
+	"identity",
 	"drivers",
 	"disks",
 	"terminals",

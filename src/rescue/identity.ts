@@ -1,4 +1,4 @@
-import { alignUp, utf8 } from "../bytes/index.ts";
+import { alignUp, EkexecError, utf8 } from "../bytes/index.ts";
 import { type Splice, writeCpio } from "../cpio/index.ts";
 import {
 	type Adapter,
@@ -9,6 +9,7 @@ import {
 } from "../image/index.ts";
 import type { Facts, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
 import { renderNixosImages, renderResolvConf, renderUnits } from "../network/index.ts";
+import { type Check, ok, refusal, warning } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 
 /** A file of the target whose bytes the helper fills in there; they never leave it. */
@@ -28,17 +29,23 @@ export function identityOf(
 	const foreign = adapter === "nixos-images";
 	// The port that this login used comes first: behind it the operator will look for the rescue system.
 	const ports = [...(connection ? [connection.serverPort] : []), ...facts.ssh.ports, 22];
+	const names = new Set<string>();
 	return {
 		hostKeys: facts.ssh.hostKeys
 			.filter(({ path }) => plan.hostKeys.includes(path))
 			.map((key, index): IdentityHostKey<TargetFile> => {
 				const { path, size, publicKey } = key;
+				const name = hostKeyName(path, index);
+				// Keys of the same name in two folders are two keys.
+				const type = names.has(name) ? `${name}${index}` : name;
+				names.add(type);
 				return {
-					type: hostKeyName(path, index),
+					type,
 					private: { size, ref: { path } },
 					...(publicKey ? { public: utf8(`${publicKey.type} ${publicKey.blob}\n`) } : {}),
 				};
 			}),
+		...(plan.hostKeys.length === 0 ? { makesHostKey: true } : {}),
 		authorizedKeys: plan.keys.authorizedKeys,
 		ports: [...new Set(ports)],
 		network: networkFiles(plan, foreign),
@@ -48,6 +55,60 @@ export function identityOf(
 		...(facts.machineId !== undefined && /^[0-9a-f]{32}$/.test(facts.machineId)
 			? { machineId: facts.machineId }
 			: {}),
+	};
+}
+
+/**
+ * The plan with what the identity says to it: made once before anybody is asked, so that what cannot be put into the
+ * image is a refusal of the plan, and what the image has no place for is told. A plan that is refused stays as it is.
+ */
+export function withIdentity(
+	plan: RescuePlan,
+	facts: Facts,
+	about: string,
+	adapter: Adapter,
+): RescuePlan {
+	if (plan.refused) return plan;
+	const checks: Check[] = [];
+	try {
+		// Any nonce has the same length.
+		const { end } = identityParts(
+			adapter,
+			identityOf(plan, facts, "0".repeat(32), about, adapter),
+			0,
+		);
+		checks.push(
+			ok("identity", `${Math.ceil(end / 1024)} KiB: names, keys and network of this host`),
+		);
+		if (adapter === "nixos-images") {
+			const { leftOut } = renderNixosImages(plan.network);
+			const shown = leftOut.slice(0, 10).join("; ");
+			const more = leftOut.length > 10 ? `; and ${leftOut.length - 10} more` : "";
+			if (leftOut.length > 0)
+				checks.push(warning("identity", `this image has no place for ${shown}${more}`));
+		}
+	} catch (error) {
+		if (!(error instanceof EkexecError)) throw error;
+		const { summary, details } = error;
+		const { field, expected, found, remedy } = details;
+		const told = [
+			field === undefined ? summary : `${summary}: ${field}`,
+			expected === undefined ? "" : `expected ${expected}`,
+			found === undefined ? "" : `found ${found}`,
+		];
+		checks.push(
+			refusal(
+				"identity",
+				told.filter((part) => part !== "").join("; "),
+				remedy ?? "Use the usual image, which ekexec builds itself, or another image with --image.",
+			),
+		);
+	}
+	const all = [...plan.checks, ...checks];
+	return {
+		...plan,
+		checks: all,
+		refused: all.some(({ verdict }) => verdict === "refusal"),
 	};
 }
 

@@ -43,6 +43,7 @@ export async function imageTraits(
 		name: manifest.name,
 		architecture: manifest.architecture,
 		signed: kernel.signature !== undefined,
+		adapter: manifest.adapter,
 		commandLine: manifest.commandLine,
 		commandLineLimit,
 		sizes: {

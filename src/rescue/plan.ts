@@ -1,3 +1,4 @@
+import type { Adapter } from "../image/index.ts";
 import type { Facts } from "../kexec/facts/facts.ts";
 import { type Network, type Plan as NetworkPlan, planNetwork } from "../network/index.ts";
 import type { Check } from "./check.ts";
@@ -18,11 +19,13 @@ import {
 } from "./checks/machine.ts";
 import { checkDisks, checkNetwork, checkStaging, checkTerminals } from "./checks/surroundings.ts";
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
-import { checkHostKeys, type KeyPlan, type LoginProof, planKeys } from "./keys.ts";
+import { type KeyPlan, type LoginProof, planHostKeys, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
 
 /** What the plan needs to know of the image. Sizes in bytes. */
 export interface PlannedImage extends ImageTraits {
+	/** How the image takes the identity. */
+	readonly adapter: Adapter;
 	readonly commandLine: string;
 	/** The kernel's limit of a command line, without NUL. */
 	readonly commandLineLimit: number;
@@ -65,7 +68,7 @@ export interface RescuePlan {
 	readonly memory?: MemoryBudget;
 	readonly network: NetworkPlan;
 	readonly keys: KeyPlan;
-	/** Paths of the private host keys that are carried. */
+	/** Paths of the private host keys that are carried. None: the rescue system makes one. */
 	readonly hostKeys: readonly string[];
 }
 
@@ -92,6 +95,7 @@ export function planRescue(
 		allUsers: options.allKeys,
 		added: options.addedKeys,
 	});
+	const hostKeys = planHostKeys(facts, login.hostKey, image.adapter);
 	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
 	const memory = budgetMemory(facts, image.sizes, method);
 	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
@@ -109,7 +113,7 @@ export function planRescue(
 		checkMemory(memory),
 		...checkNetwork(networkPlan),
 		...keys.checks,
-		checkHostKeys(facts, login.hostKey),
+		hostKeys.check,
 		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
 		...checkTerminals(facts),
@@ -127,6 +131,6 @@ export function planRescue(
 		...(memory ? { memory } : {}),
 		network: networkPlan,
 		keys,
-		hostKeys: facts.ssh.hostKeys.map(({ path }) => path),
+		hostKeys: hostKeys.carried.map(({ path }) => path),
 	};
 }

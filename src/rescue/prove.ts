@@ -20,6 +20,12 @@ export interface Proof {
 	readonly seconds: number;
 	/** The words of the command that logs in. */
 	readonly login: readonly string[];
+	/** The host key that the rescue system showed, and whether it made that itself. */
+	readonly hostKey: {
+		readonly type: string;
+		readonly fingerprint: string;
+		readonly made: boolean;
+	};
 }
 
 export interface ProveOptions extends Omit<WaitOptions, "accept"> {
@@ -27,6 +33,11 @@ export interface ProveOptions extends Omit<WaitOptions, "accept"> {
 	readonly nonce: string;
 	/** The one from before: the rescue system must have another one. */
 	readonly bootId: string;
+	/**
+	 * Where it is not known whether the order to jump arrived: milliseconds after which a target that still runs its
+	 * old system did not get it, and has dropped everything.
+	 */
+	readonly unsureFor?: number;
 	/** Compares what was planned with what is there. */
 	readonly compare: (planned: Network, found: Network) => readonly string[];
 }
@@ -34,6 +45,9 @@ export interface ProveOptions extends Omit<WaitOptions, "accept"> {
 /**
  * Waits for the rescue system behind the same host key, and insists on this run's nonce and a new boot id. The old
  * system may answer once more while it goes down: its login is not taken for an answer.
+ * Where the rescue system makes its host key (`expectHostKey: "any"`), the nonce alone tells who answers. It came to
+ * the target over the verified login, and a login by key cannot be passed on to another host, since the signature
+ * holds for one connection only (RFC 4252, 7): somebody in between can neither know the nonce nor fetch it.
  * Throws `SSH_DEADLINE`, or `RESCUE_NOT_PROVEN` when what answers is something else.
  */
 export async function prove(
@@ -49,7 +63,17 @@ export async function prove(
 		...options,
 		async accept(candidate) {
 			const boot = await tryRun(candidate, ["cat", "/proc/sys/kernel/random/boot_id"], signal);
-			if (boot === undefined || boot.trim() === bootId) return false;
+			if (boot === undefined) return false;
+			if (boot.trim() === bootId) {
+				const { unsureFor } = options;
+				if (unsureFor === undefined || Date.now() < started + unsureFor) return false;
+				throw rescueError(
+					"failed",
+					"RESCUE_LOST",
+					"the connection was lost, and the order to jump did not arrive; the target is as it was",
+					{ where: candidate.describe(), remedy: "Run ekexec again." },
+				);
+			}
 			const found = (await tryRun(candidate, ["cat", path], signal))?.trim();
 			if (found === expected) return true;
 			throw rescueError(
@@ -110,6 +134,11 @@ async function inspect(
 			.split("\n")
 			.flatMap((line) => line.trim().split(/\s+/, 1)[0] || []),
 		seconds,
+		hostKey: {
+			type: connection.hostKey.type,
+			fingerprint: connection.hostKey.fingerprint,
+			made: options.expectHostKey === "any",
+		},
 		login: ["ssh", ...(port === 22 ? [] : ["-p", String(port)]), `root@${host}`],
 	};
 }

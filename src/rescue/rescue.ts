@@ -1,13 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { EkexecError } from "../bytes/index.ts";
+import { EkexecError } from "../bytes/index.ts";
 import { type Image, type ImageLayer, readDrivers } from "../image/index.ts";
-import { type Facts, fileNumber, type HelperClient, type StagedFile } from "../kexec/index.ts";
+import {
+	type Facts,
+	fileNumber,
+	type GoOptions,
+	type HelperClient,
+	type StagedFile,
+} from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
-import { formatTarget, type PublicKey, parseTarget } from "../ssh/index.ts";
+import { formatTarget, type PublicKey, parseTarget, publicKey } from "../ssh/index.ts";
+import { unproven } from "./causes.ts";
 import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
 import { rescueError } from "./error.ts";
-import { identityOf, identityParts } from "./identity.ts";
+import { tryRun } from "./helper.ts";
+import { identityOf, identityParts, withIdentity } from "./identity.ts";
 import { chooseLayers, imageTraits } from "./image-traits.ts";
 import { type LoadChoice, loadKernel, prepareFallback, tryKernel } from "./load.ts";
 import { mib } from "./memory.ts";
@@ -15,7 +23,15 @@ import { planRescue, type RescueOptions, type RescuePlan } from "./plan.ts";
 import { type Probed, probe } from "./probe.ts";
 import { type Proof, type ProveOptions, prove } from "./prove.ts";
 import type { Report, Step } from "./report.ts";
-import { helperOf, loginKnown, openSession, type Session, type SessionOptions } from "./session.ts";
+import {
+	helperOf,
+	isLoss,
+	loginKnown,
+	openSession,
+	reopen,
+	type Session,
+	type SessionOptions,
+} from "./session.ts";
 import { kernelFile, layerParts } from "./stage.ts";
 
 /** How a rescue goes about it. Times in milliseconds. */
@@ -128,7 +144,8 @@ class Rescue {
 				const layers = chooseLayers(image, facts, drivers);
 				const traits = await imageTraits(image, layers, facts, drivers);
 				const login = await loginKnown(session);
-				const plan = planRescue(facts, network, traits, login, options.plan, Date.now());
+				const made = planRescue(facts, network, traits, login, options.plan, Date.now());
+				const plan = withIdentity(made, facts, options.about(facts), image.manifest.adapter);
 				return { image, layers, plan };
 			},
 			(found) => describePlan(found.plan),
@@ -156,6 +173,7 @@ class Rescue {
 		const nonce = randomBytes(16).toString("hex");
 		const staged = await this.#stage(session, client, probed, plan, image, layers, nonce);
 		const { delivery } = staged;
+		let sure: boolean;
 		try {
 			await this.#do(
 				"load",
@@ -163,13 +181,14 @@ class Rescue {
 				({ method }) => `by ${method}`,
 			);
 			if (options.until === "load") {
-				await delivery.client.go({ via: "nothing" });
+				await this.#go(delivery, facts, { via: "nothing" });
 				return result;
 			}
-			await this.#do(
+			sure = await this.#do(
 				"jump",
-				() => delivery.client.go({ via: options.via, sync: options.sync }),
-				() => "the target is on its way",
+				() => this.#go(delivery, facts, { via: options.via, sync: options.sync }),
+				(arrived) =>
+					arrived ? "the target is on its way" : "whether the order arrived is not known",
 			);
 		} finally {
 			if (delivery.client !== client) delivery.client.close();
@@ -180,7 +199,8 @@ class Rescue {
 			report({ event: "step", step: "prove", state: "skipped", detail: "not asked for" });
 			return { ...result, jumped: true };
 		}
-		const proof = await this.#prove(plan, facts, session, image, nonce);
+		const unsure = sure ? {} : { unsureFor: delivery.keep * 1000 };
+		const proof = await this.#prove(plan, facts, session, image, { nonce, ...unsure });
 		report({ event: "proof", proof });
 		return { ...result, jumped: true, proof };
 	}
@@ -252,9 +272,63 @@ class Rescue {
 		await this.#do(
 			"assemble",
 			() => delivery.client.seal(signal ? { signal } : {}),
-			() => `${plan.hostKeys.length} host keys, filled in by the target itself`,
+			() =>
+				plan.hostKeys.length === 0
+					? "no host key: the rescue system makes one"
+					: `${plan.hostKeys.length} host keys, filled in by the target itself`,
 		);
 		return { delivery, choice };
+	}
+
+	/**
+	 * Gives the order to jump. Where the connection breaks with the order on its way, another one finds out whether it
+	 * arrived: a helper that still waits did not get it, and gets it again. False: nobody can tell.
+	 */
+	async #go(delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {
+		const { options } = this;
+		const { signal } = options;
+		const remark = (text: string): void =>
+			options.report({ event: "remark", step: order.via === "nothing" ? "load" : "jump", text });
+		for (;;) {
+			try {
+				await delivery.client.go(order);
+				return true;
+			} catch (error) {
+				signal?.throwIfAborted();
+				if (!isLoss(error)) throw error;
+				remark("the connection was lost with the order on its way; looking whether it arrived");
+				delivery.client.destroy();
+				const session = await reopen(
+					this.#target,
+					delivery.session,
+					options,
+					delivery.keep * 1000,
+				).catch(() => undefined);
+				signal?.throwIfAborted();
+				if (session === undefined) {
+					if (order.via === "nothing") throw error;
+					return false;
+				}
+				delivery.session = session;
+				const bootId = await tryRun(
+					session.connection,
+					["cat", "/proc/sys/kernel/random/boot_id"],
+					signal,
+				);
+				if (bootId !== undefined && bootId.trim() !== facts.bootId) return true;
+				try {
+					const { token } = delivery;
+					delivery.client = await helperOf(session, "resume", { token, signal });
+					await delivery.client.resumed(signal ? { signal } : {});
+				} catch (second) {
+					signal?.throwIfAborted();
+					// Nobody waits any more: it is on its way, or gave up.
+					if (order.via === "nothing") throw second;
+					return false;
+				}
+				remark("it did not; giving it again");
+			}
+		}
 	}
 
 	async #prove(
@@ -262,27 +336,37 @@ class Rescue {
 		facts: Facts,
 		session: Session,
 		image: Image,
-		nonce: string,
+		by: { readonly nonce: string; readonly unsureFor?: number },
 	): Promise<Proof> {
 		const { options } = this;
+		const started = Date.now();
+		let oldAnswered = false;
 		// Whoever logged in: the rescue system knows only root.
 		const target = formatTarget({ ...parseTarget(this.#target), user: "root" });
 		return this.#do(
 			"prove",
-			() =>
-				prove(target, plan, {
+			async () => {
+				const proven = prove(target, plan, {
 					...options.connect,
 					...(options.signal ? { signal: options.signal } : {}),
 					...(options.prompt ? { prompt: options.prompt } : {}),
-					expectHostKey: session.connection.hostKey,
+					expectHostKey: expectedHostKey(plan, facts, session.connection.hostKey),
 					deadline: options.timeout,
 					adapter: image.manifest.adapter,
-					nonce,
+					...by,
 					bootId: facts.bootId,
 					compare: options.compare,
-					attempt: ({ number, error }) =>
-						options.log?.(`login ${number}: ${error?.message ?? "not yet the rescue system"}`),
-				}),
+					attempt: ({ number, error }) => {
+						oldAnswered = error === undefined;
+						options.log?.(`login ${number}: ${error?.message ?? "not yet the rescue system"}`);
+					},
+				});
+				return proven.catch((error: unknown) => {
+					if (error instanceof EkexecError && error.code === "RESCUE_LOST") throw error;
+					const waited = Math.round((Date.now() - started) / 1000);
+					throw unproven(error, target, plan, facts, { waited, oldAnswered, via: options.via });
+				});
+			},
 			(proof) => `back after ${Math.round(proof.seconds)} s`,
 		);
 	}
@@ -300,6 +384,17 @@ class Rescue {
 		report({ event: "step", step, state: "done", detail: detail(result) });
 		return result;
 	}
+}
+
+/** The key that the rescue system will show: that of this login, else another one that is carried; `any`: a new one. */
+function expectedHostKey(plan: RescuePlan, facts: Facts, shown: PublicKey): PublicKey | "any" {
+	if (plan.hostKeys.length === 0) return "any";
+	const carried = facts.ssh.hostKeys
+		.filter(({ path }) => plan.hostKeys.includes(path))
+		.flatMap((key) => (key.publicKey ? Buffer.from(key.publicKey.blob, "base64") : []));
+	if (carried.length === 0 || carried.some((blob) => blob.equals(shown.blob))) return shown;
+	const [other] = carried;
+	return (other && publicKey(other)) ?? shown;
 }
 
 function describeFacts({ facts }: Probed): string {

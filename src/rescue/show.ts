@@ -44,7 +44,7 @@ export function showPlan(
 		"",
 		table("image", `${plan.image.name} (${plan.image.layers.join(", ")})`),
 		table("command line", plan.commandLine),
-		table("host keys", plan.hostKeys.join(", ")),
+		table("host keys", plan.hostKeys.join(", ") || "a new one, made by the rescue system"),
 		table("login", plan.keys.count === 1 ? "1 key" : `${plan.keys.count} keys`),
 		table("system call", plan.method),
 	);

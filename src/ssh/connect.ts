@@ -6,7 +6,7 @@ import { type Machine, thisMachine } from "./config.ts";
 import type { Connection, PublicKey } from "./connection.ts";
 import { dialCommand, dialTcp, type Line } from "./dial.ts";
 import { type SshCode, sshError, throwIfAborted } from "./error.ts";
-import { checkByKnownHosts, insistOn } from "./host-key.ts";
+import { checkByKnownHosts, insistOn, takeAny } from "./host-key.ts";
 import { collectIdentities } from "./identities.ts";
 import { remembering } from "./memory.ts";
 import type { MasterParts } from "./openssh-connection.ts";
@@ -37,8 +37,12 @@ export interface ConnectOptions {
 	readonly transport?: Transport;
 	/** Who answers questions; nobody unless told. */
 	readonly prompt?: Prompt;
-	/** Accept this host key and no other, whatever known_hosts says. */
-	readonly expectHostKey?: PublicKey;
+	/**
+	 * Accept this host key and no other, whatever known_hosts says. `any` takes whatever is shown, for a caller who
+	 * finds out by other means who answers: it opens the login with keys only, so that no password reaches a stranger,
+	 * and known_hosts stays as it is.
+	 */
+	readonly expectHostKey?: PublicKey | "any";
 	readonly signal?: AbortSignal;
 	/** Remarks for the operator, each said once. */
 	readonly warn?: (message: string) => void;
@@ -172,6 +176,7 @@ async function open(
 		});
 	}
 	const { warn, log, signal } = session;
+	const unproven = given.expectHostKey === "any" && depth === 0;
 	const beyond = options.unsupported.find(({ weight }) => weight === "openssh");
 	if (beyond !== undefined) {
 		if (session.auto) {
@@ -190,7 +195,9 @@ async function open(
 	const hostKeys =
 		given.expectHostKey === undefined || depth > 0
 			? checkByKnownHosts(options, prompt, warn)
-			: insistOn(given.expectHostKey, where);
+			: given.expectHostKey === "any"
+				? takeAny
+				: insistOn(given.expectHostKey, where);
 	if (hostKeys.needsCertificate) {
 		throw sshError("SSH_UNSUPPORTED", "known_hosts has only a certificate authority for the host", {
 			where,
@@ -200,18 +207,27 @@ async function open(
 	const algorithms = chooseAlgorithms(options, hostKeys.types);
 	const identities = await collectIdentities(options, prompt, warn);
 	const { line, release } = await dial(options, session, given, depth);
+	const methods = unproven ? keysOnly : {};
 	return login({
 		options,
 		line,
 		algorithms,
 		hostKeys,
 		clock,
-		authentication: new Authentication(options, identities, prompt, session.auto),
+		authentication: new Authentication(
+			{ ...options, ...methods },
+			identities,
+			prompt,
+			session.auto,
+		),
 		signal,
 		log,
 		release,
 	});
 }
+
+/** For a host that has not proven yet who it is. */
+const keysOnly = { passwordAuthentication: false, kbdInteractiveAuthentication: false } as const;
 
 /** The line to the server: direct, through a command, or through the login on the hop before it. */
 async function dial(

@@ -15,6 +15,7 @@ export type {
 export { type Elevated, type ElevateOptions, elevate } from "./elevate.ts";
 export type { SshCode } from "./error.ts";
 export { type AskOptions, noPrompt, type Prompt, terminalPrompt } from "./prompt.ts";
+export { publicKey } from "./public-key.ts";
 export { type Ran, type RunOptions, run } from "./run.ts";
 export { formatTarget, parseTarget, type Target } from "./target.ts";
 export { bytesSource, fileSource } from "./upload.ts";

@@ -26,7 +26,7 @@ export interface MasterParts {
 	readonly flags: readonly string[];
 	readonly env: Readonly<Record<string, string | undefined>>;
 	readonly prompt: Prompt;
-	readonly expectHostKey: PublicKey | undefined;
+	readonly expectHostKey: PublicKey | "any" | undefined;
 	readonly signal: AbortSignal | undefined;
 	readonly log: (message: string) => void;
 	/** The ssh to run; a name is looked up in PATH. */

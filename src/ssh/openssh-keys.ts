@@ -12,7 +12,7 @@ import { run } from "./run.ts";
 
 export interface LoginFacts {
 	readonly options: SshOptions;
-	readonly expectHostKey: PublicKey | undefined;
+	readonly expectHostKey: PublicKey | "any" | undefined;
 }
 
 /** The key that opened the login. */
@@ -50,7 +50,9 @@ function readQuietly(path: string): string | undefined {
 
 /** The host's key, if a known_hosts file has it. */
 export function hostKeyOf(parts: LoginFacts, fingerprint: string): PublicKey | undefined {
-	if (parts.expectHostKey?.fingerprint === fingerprint) return parts.expectHostKey;
+	const { expectHostKey } = parts;
+	if (typeof expectHostKey === "object" && expectHostKey.fingerprint === fingerprint)
+		return expectHostKey;
 	const { userKnownHostsFiles, globalKnownHostsFiles } = parts.options;
 	for (const file of [...userKnownHostsFiles, ...globalKnownHostsFiles]) {
 		for (const { key } of parseKnownHosts(readQuietly(file) ?? "", file)) {

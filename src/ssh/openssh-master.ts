@@ -146,7 +146,19 @@ function settings(parts: MasterParts, folder: string): string[] {
 		ConnectTimeout: String(options.connectTimeout),
 	};
 	if (!parts.prompt.possible) chosen.BatchMode = "yes";
-	if (expectHostKey !== undefined) {
+	if (expectHostKey === "any") {
+		Object.assign(chosen, {
+			UserKnownHostsFile: "/dev/null",
+			GlobalKnownHostsFile: "/dev/null",
+			StrictHostKeyChecking: "no",
+			UpdateHostKeys: "no",
+			// To a stranger neither passwords nor the agent.
+			PreferredAuthentications: "publickey",
+			PasswordAuthentication: "no",
+			KbdInteractiveAuthentication: "no",
+			ForwardAgent: "no",
+		});
+	} else if (expectHostKey !== undefined) {
 		const file = join(folder, "known_hosts");
 		const base64 = Buffer.from(expectHostKey.blob).toString("base64");
 		writeFileSync(file, `* ${expectHostKey.type} ${base64}\n`, { mode: 0o600 });

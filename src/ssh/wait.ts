@@ -4,8 +4,11 @@ import type { Connection, PublicKey } from "./connection.ts";
 import { aborted, type SshCode, said, sshError } from "./error.ts";
 
 export interface WaitOptions extends ConnectOptions {
-	/** The host key to insist on; another one ends the waiting with `SSH_HOST_KEY_CHANGED`. */
-	readonly expectHostKey: PublicKey;
+	/**
+	 * The host key to insist on; another one ends the waiting with `SSH_HOST_KEY_CHANGED`. With `any`, `accept` has to
+	 * prove who answers.
+	 */
+	readonly expectHostKey: PublicKey | "any";
 	/** Milliseconds until `SSH_DEADLINE`. */
 	readonly deadline: number;
 	/** Milliseconds between attempts; 2,000 unless told. */

@@ -80,7 +80,16 @@ export interface StartVictimOptions {
 	readonly nics?: readonly Nic[];
 	/** Name of a snapshot within the disk to go on from, instead of booting. */
 	readonly snapshot?: string;
+	/**
+	 * Words in front of programs that makes them run in another network namespace: QEMU lives there, and logins start
+	 * from there.
+	 */
+	readonly within?: readonly string[];
 }
+
+/** Joins standard streams with a TCP connection: the end of a login within another namespace. */
+const dial =
+	'const s=require("net").connect(%p,"%h");process.stdin.pipe(s).pipe(process.stdout);s.on("close",()=>process.exit())';
 
 /** Milliseconds that a victim may take to its first login under software emulation on a busy machine. */
 const bootWithin = 600_000;
@@ -99,8 +108,9 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 		format: "raw",
 		throwaway: true,
 	};
+	const within = options.within ?? [];
 	const vm = await startVm({
-		qemu,
+		qemu: [...within, ...qemu],
 		memory: options.memory ?? 2048,
 		cpus: 2,
 		kernel: victim.kernel,
@@ -127,6 +137,9 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 			"IdentitiesOnly=yes",
 			"IdentityAgent=none",
 		];
+		if (within.length > 0) {
+			settings.push(`ProxyCommand=${[...within, process.execPath].join(" ")} -e '${dial}'`);
+		}
 		// No configuration of this machine's user has a say in it.
 		const configFile = join(folder, "ssh_config");
 		await writeFile(configFile, "");

@@ -80,6 +80,22 @@ describe("rootfs", () => {
 		expect(bare.some((entry) => String(entry.name).startsWith("etc/systemd"))).toBe(false);
 	});
 
+	test("in place of host keys a unit that makes one before sshd starts", () => {
+		const made = identityEntries("rootfs", { ...identity, hostKeys: [], makesHostKey: true });
+		expect(content(named(made, "etc/systemd/system/ekexec-host-key.service"))).toContain(
+			"ExecStart=/usr/bin/ssh-keygen",
+		);
+		expect(
+			named(made, "etc/systemd/system/ssh.service.wants/ekexec-host-key.service"),
+		).toMatchObject({ target: "../ekexec-host-key.service" });
+		expect(content(named(made, "etc/ssh/sshd_config.d/10-identity.conf"))).toContain(
+			"HostKey /etc/ssh/ssh_host_ed25519_key",
+		);
+		expect(() =>
+			identityEntries("stage1", { ...identity, hostKeys: [], makesHostKey: true }),
+		).toThrow(expect.objectContaining({ code: "IMAGE_IDENTITY" }));
+	});
+
 	test("makes an archive whose size is known before the splices are", () => {
 		const plan = planCpio<Ref>(entries);
 		let size = 0;

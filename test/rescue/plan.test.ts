@@ -22,6 +22,7 @@ const image: PlannedImage = {
 	name: "rescue",
 	architecture: "amd64",
 	signed: true,
+	adapter: "rootfs",
 	commandLine: "quiet panic=60",
 	commandLineLimit: 2017,
 	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
@@ -189,7 +190,6 @@ const refusals: [string, CheckId, Partial<Facts>][] = [
 	["nowhere to put the helper", "staging", { places: [{ ...at("/tmp"), executable: false }] }],
 	["too little memory for the system", "memory", memory(256 * MiB, 250 * MiB)],
 	["too little memory to load", "memory", memory(2 * GiB, 64 * MiB)],
-	["no host keys", "host-keys", { ssh: { ...base.ssh, hostKeys: [] } }],
 	["the login's key nowhere", "login-keys", { ssh: { ...base.ssh, authorizedKeys: [] } }],
 	[
 		"the login's address on no interface",
@@ -241,9 +241,53 @@ describe("refusals", () => {
 		expect(verdicts(made, "host-keys")).toEqual(["refusal"]);
 	});
 
+	test("no host keys, for an image that makes none", () => {
+		const none: Partial<Facts> = { ssh: { ...base.ssh, hostKeys: [] } };
+		expect(verdicts(plan(none, { image: { adapter: "stage1" } }), "host-keys")).toEqual([
+			"refusal",
+		]);
+		const made = plan(none);
+		expect(verdicts(made, "host-keys")).toEqual(["warning"]);
+		expect(made.hostKeys).toEqual([]);
+	});
+
 	test("a command line that is too long", () => {
 		const made = plan({}, { options: { commandLine: `x=${"y".repeat(2000)}` } });
 		expect(verdicts(made, "command-line")).toEqual(["refusal"]);
+	});
+});
+
+describe("host keys that cannot be carried", () => {
+	const [key] = base.ssh.hostKeys;
+	if (!key) throw new Error("the healthy host has a host key");
+	const dead = { ...key, trouble: "cannot be read (EIO)" };
+	const other = {
+		path: "/etc/ssh/ssh_host_rsa_key",
+		size: 2602,
+		mode: 0o600,
+		publicKey: { type: "ssh-rsa", blob: "AAAAB3NzaC1yc2E=" },
+	};
+	const keys = (...hostKeys: (typeof key)[]) => plan({ ssh: { ...base.ssh, hostKeys } });
+
+	test("the only one: the rescue system makes one", () => {
+		const made = keys(dead);
+		expect(made.hostKeys).toEqual([]);
+		expect(made.checks.find(({ id }) => id === "host-keys")).toMatchObject({
+			verdict: "warning",
+			found: expect.stringContaining(`${key.path} cannot be read (EIO)`),
+		});
+	});
+
+	test("the one of this connection: another one is shown, and said", () => {
+		const made = keys(dead, other);
+		expect(made.hostKeys).toEqual([other.path]);
+		expect(verdicts(made, "host-keys")).toEqual(["warning"]);
+	});
+
+	test("another one: that of this connection stays", () => {
+		const made = keys(key, { ...other, trouble: "is empty" });
+		expect(made.hostKeys).toEqual([key.path]);
+		expect(verdicts(made, "host-keys")).toEqual(["ok"]);
 	});
 });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type RunningVictim, victimNetwork } from "../../src/vm/index.ts";
 import { bondAndVlan, jumps, leaseAddress } from "./cases.ts";
 import { bootedVictim, noVictim, rescueImage, restore, shell } from "./lab.ts";
+import { Relay } from "./relay.ts";
 
 const lacking = await noVictim("qemu-img");
 
@@ -47,6 +48,17 @@ describe.skipIf(lacking)(`a bookworm victim is rescued and proven ${lacking}`, (
 		expect(network.routes).toContainEqual(
 			expect.objectContaining({ table: 100, gateway: "203.0.113.1" }),
 		);
+	});
+
+	test("connection cut with the order to jump on its way: another one gives it again, and back", async () => {
+		await using relay = await Relay.to(victim.port);
+		const { remarks } = await jumps(victim, "root@127.0.0.1", {
+			connect: { ...victim.login, port: relay.port },
+			report(event) {
+				if (event.event === "step" && event.step === "load" && event.state === "done") relay.cut();
+			},
+		});
+		expect(remarks).toContain("it did not; giving it again");
 	});
 
 	test("root returns I/O errors, with sshd and its sftp in memory and little else: back", async () => {

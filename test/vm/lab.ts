@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { access, copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { utf8 } from "../../src/bytes/index.ts";
+import type { Io } from "../../src/cli/command.ts";
 import { about, compare } from "../../src/cli/host-run.ts";
 import { cacheFolder } from "../../src/debian/index.ts";
 import { buildImage, type Image } from "../../src/image/index.ts";
@@ -14,6 +16,7 @@ import {
 	makeVictim,
 	qemuCommand,
 	type RunningVictim,
+	type StartVictimOptions,
 	startVictim,
 	type VictimSuite,
 } from "../../src/vm/index.ts";
@@ -34,6 +37,27 @@ let building: Promise<Image> | undefined;
 export function rescueImage(): Promise<Image> {
 	building ??= buildImage({}).then(({ image }) => image);
 	return building;
+}
+
+/** What the command line touches of the process: nothing of this one. */
+export function testIo(): Io & { readonly out: () => string; readonly talk: () => string } {
+	const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+	const said = { stdout: "", stderr: "" };
+	for (const name of ["stdout", "stderr"] as const) {
+		streams[name].on("data", (chunk: Buffer) => {
+			said[name] += chunk.toString();
+		});
+	}
+	return {
+		...streams,
+		stdin: new PassThrough(),
+		env: process.env,
+		cwd: process.cwd(),
+		terminal: { stdin: false, stdout: false, stderr: false },
+		signal: new AbortController().signal,
+		out: () => said.stdout,
+		talk: () => said.stderr,
+	};
 }
 
 /** What a rescue of a victim told while it went on. */
@@ -83,8 +107,9 @@ export async function rescueOptions(
 export async function asRoot<T>(
 	victim: RunningVictim,
 	act: (say: (...words: string[]) => Promise<Ran>, connection: Connection) => Promise<T>,
+	target = "root@127.0.0.1",
 ): Promise<T> {
-	const connection = await connect("root@127.0.0.1", victim.login);
+	const connection = await connect(target, victim.login);
 	try {
 		return await act((...words) => run(connection, words, { deadline: 120_000 }), connection);
 	} finally {
@@ -93,8 +118,12 @@ export async function asRoot<T>(
 }
 
 /** Runs lines of shell as root on a victim. Throws where they fail. */
-export async function shell(victim: RunningVictim, script: string): Promise<string> {
-	return asRoot(victim, async (_say, connection) => {
+export async function shell(
+	victim: RunningVictim,
+	script: string,
+	target?: string,
+): Promise<string> {
+	const act = async (_say: unknown, connection: Connection): Promise<string> => {
 		async function* input(): AsyncGenerator<Uint8Array> {
 			yield utf8(`${script}\n`);
 		}
@@ -105,7 +134,8 @@ export async function shell(victim: RunningVictim, script: string): Promise<stri
 		});
 		if (code !== 0) throw new Error(`${script}: ${code}: ${talk}`);
 		return text.trim();
-	});
+	};
+	return asRoot(victim, act, target);
 }
 
 /** What of a rescue could be left behind on a target. */
@@ -206,11 +236,15 @@ async function bootedDisk(suite: VictimSuite): Promise<string> {
 /** MiB. */
 const memory = 2048;
 
-/** Starts a victim that has booted already. */
-export async function bootedVictim(suite: VictimSuite): Promise<RunningVictim> {
+/** Starts a victim that has booted already. What its cards are connected to may be another thing than before. */
+export async function bootedVictim(
+	suite: VictimSuite,
+	change: Pick<StartVictimOptions, "nics" | "within"> = {},
+): Promise<RunningVictim> {
 	const disk = await bootedDisk(suite);
 	const victim = await startVictim({
 		...{ suite, nics, memory, snapshot: booted },
+		...change,
 		async drive(_disk, folder) {
 			const file = join(folder, "disk.qcow2");
 			await copyFile(disk, file);

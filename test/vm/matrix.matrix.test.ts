@@ -159,7 +159,7 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 			expect(relay.sent).toBeLessThan(size * 1.5);
 		});
 
-		test("cut before the jump with no way back: failed, the target as it was", async () => {
+		test("cut with the order to jump on its way, back too late: failed, the target as it was", async () => {
 			const before = await traces(victim);
 			await using relay = await Relay.to(victim.port);
 			const options = await rescueOptions(victim, {
@@ -169,10 +169,32 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 					if (event.event !== "step" || event.step !== "load" || event.state !== "done") return;
 					relay.closed = true;
 					relay.cut();
+					setTimeout(() => {
+						relay.closed = false;
+					}, 20_000);
 				},
 			});
-			await expect(host("root@127.0.0.1", options)).rejects.toMatchObject({ exitCode: 4 });
+			const rescue = host("root@127.0.0.1", options);
+			await expect(rescue).rejects.toMatchObject({ code: "RESCUE_LOST", exitCode: 4 });
 			expect(options.done()).toContain("load");
+			expect(await tracesAfter(victim, before)).toEqual(before);
+		});
+
+		test("cut with the order to jump on its way, and never back: exit code 5, the target as it was", async () => {
+			const before = await traces(victim);
+			await using relay = await Relay.to(victim.port);
+			const options = await rescueOptions(victim, {
+				connect: { ...victim.login, port: relay.port },
+				keep: 5,
+				timeout: 5000,
+				report(event) {
+					if (event.event !== "step" || event.step !== "load" || event.state !== "done") return;
+					relay.closed = true;
+					relay.cut();
+				},
+			});
+			const rescue = host("root@127.0.0.1", options);
+			await expect(rescue).rejects.toMatchObject({ code: "RESCUE_DEADLINE", exitCode: 5 });
 			expect(await tracesAfter(victim, before)).toEqual(before);
 		});
 

@@ -1,6 +1,7 @@
 import { text } from "../../bytes/index.ts";
 import { type Answer, decodePlace, decodeSystem, type Item, type Operation } from "../contract.ts";
 import { errnoName } from "../errno.ts";
+import { literalPath } from "../sources.ts";
 import { decodeStat, decodeStatfs, type FileStat } from "../stat.ts";
 import type { Unreadable } from "./facts.ts";
 
@@ -9,6 +10,9 @@ const absent: ReadonlySet<number> = new Set([2 /* ENOENT */, 20 /* ENOTDIR */]);
 
 /** TMPFS_MAGIC and RAMFS_MAGIC (include/uapi/linux/magic.h). */
 const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
+
+/** Up to this cap a read asks for the beginning of a file and no more. */
+const largestHead = 64;
 
 /** What the helper found, by path; remembers what could not be read, so that no fact vanishes in silence. */
 export class Evidence {
@@ -24,13 +28,15 @@ export class Evidence {
 			if (answer.errno !== 0 && !absent.has(answer.errno)) {
 				this.#note(`${op} ${text(answer.source.argument)}`, answer);
 			}
+			const isHead = op === "read" && answer.source.cap <= largestHead;
 			for (const item of answer.items) {
 				const path = text(item.path);
-				this.#items.set(`${op} ${path}`, item);
+				// The beginning of a file is not its content.
+				if (!isHead) this.#items.set(`${op} ${path}`, item);
 				// What a place or an access answers is the answer, not a failure to ask.
 				if (op === "place" || op === "access") continue;
 				if (item.errno !== 0 && !absent.has(item.errno)) this.#note(`${op} ${path}`, item);
-				else if (item.state === "cut") {
+				else if (item.state === "cut" && !isHead) {
 					this.unreadable.push({ what: `${op} ${path}`, why: "longer than ekexec reads" });
 				}
 			}
@@ -41,6 +47,18 @@ export class Evidence {
 	file(path: string): Uint8Array | undefined {
 		const item = this.#item("read", path);
 		return item?.errno === 0 && item.state !== "refused" ? item.bytes : undefined;
+	}
+
+	/** The beginning of a file of which no more was read, or why not (errno); undefined where it was not asked for. */
+	head(path: string): { readonly errno: number; readonly bytes: Uint8Array } | undefined {
+		const argument = text(literalPath(path));
+		const answer = this.#answers.find(
+			({ source: { op, cap, argument: asked } }) =>
+				op === "read" && cap <= largestHead && text(asked) === argument,
+		);
+		if (answer === undefined) return undefined;
+		const [item] = answer.items;
+		return { errno: item?.errno ?? answer.errno, bytes: item?.bytes ?? new Uint8Array() };
 	}
 
 	/** First line of a file, without its end. */

@@ -93,6 +93,8 @@ export interface HostKeyFile {
 	readonly mode: number;
 	/** `type blob` of the public key beside it, where that can be read. */
 	readonly publicKey?: { readonly type: string; readonly blob: string };
+	/** Why it cannot be carried: it cannot be read, or is no key that sshd would load. */
+	readonly trouble?: string;
 }
 
 /** One file of authorized keys, and whose logins it opens. */

@@ -1,6 +1,7 @@
 import { EkexecError, text, wildcard } from "../../bytes/index.ts";
 import { parseSshConnection, type SshConnection } from "../../network/index.ts";
 import type { Source } from "../contract.ts";
+import { errnoName } from "../errno.ts";
 import { literalPath, source } from "../sources.ts";
 import { type AuthorizedKeys, parseAuthorizedKeys } from "./authorized-keys.ts";
 import type { Evidence } from "./evidence.ts";
@@ -136,6 +137,7 @@ export function sshSources(evidence: Evidence, context: LoginContext): Source[] 
 		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : []).map(readText),
 		...unique(hostKeys).flatMap((path) => [
 			source.stat(literalPath(path)),
+			source.read(literalPath(path), { cap: keyHead.length }),
 			readPath(`${path}.pub`),
 		]),
 		...unique(keysFiles.map(({ path }) => path)).map(readPath),
@@ -173,13 +175,37 @@ export function sshFacts(evidence: Evidence, context: LoginContext): SshFacts {
 	};
 }
 
+/** How every private key file begins that sshd loads (PEM and OpenSSH's own form). No more of one is ever read. */
+const keyHead = "-----BEGIN ";
+/** sshd reads no key file above this (MAX_KEY_FILE_SIZE of OpenSSH's authfile.c). */
+const largestKey = 1024 * 1024;
+
+/** Why a private key cannot be carried. Where its beginning can be read, all of it can: keys are smaller than a page. */
+function troubleOf(evidence: Evidence, path: string, size: number): string | undefined {
+	const head = evidence.head(path);
+	if (head === undefined) return undefined;
+	if (head.errno !== 0) return `cannot be read (${errnoName(head.errno)})`;
+	if (size === 0) return "is empty";
+	if (size > largestKey) return "is too long for a key";
+	return text(head.bytes) === keyHead ? undefined : "is in no form that sshd loads";
+}
+
 function hostKeyFile(evidence: Evidence, path: string): HostKeyFile[] {
 	const stat = evidence.stat(path);
 	if (!stat) return [];
+	const trouble = troubleOf(evidence, path, stat.size);
 	const [, type, blob] =
 		/^(\S+)\s+(\S+)/.exec(text(evidence.file(`${path}.pub`) ?? new Uint8Array())) ?? [];
 	const publicKey = type !== undefined && blob !== undefined ? { publicKey: { type, blob } } : {};
-	return [{ path, size: stat.size, mode: stat.mode % 0o10000, ...publicKey }];
+	return [
+		{
+			path,
+			size: stat.size,
+			mode: stat.mode % 0o10000,
+			...publicKey,
+			...(trouble === undefined ? {} : { trouble }),
+		},
+	];
 }
 
 function authorizedKeysFile(

@@ -1,0 +1,110 @@
+import { EkexecError } from "../bytes/index.ts";
+import type { Facts } from "../kexec/facts/facts.ts";
+import type { CheckId } from "./check.ts";
+import { rescueError } from "./error.ts";
+import type { RescuePlan } from "./plan.ts";
+
+/** Checks whose warnings may explain a silent rescue system, the likeliest first. */
+const telling: readonly CheckId[] = [
+	"drivers",
+	"way-back",
+	"network",
+	"memory",
+	"host-keys",
+	"environment",
+	"console",
+	"identity",
+];
+
+/** Machines of a hypervisor: their devices are few, and start again after kexec. */
+const virtual = /QEMU|VMware|Xen|Amazon EC2|Google|innotek|DigitalOcean|Hetzner|KVM|Virtual/;
+/** A boot takes 10 to 60 s; servers with many disks and cards take minutes. Seconds. */
+const usualBoot = 180;
+/** Above this share of all memory the rescue system has little left to run in. */
+const tight = 0.75;
+
+/** What was seen while waiting in vain. */
+export interface Silence {
+	/** Seconds that were waited. */
+	readonly waited: number;
+	/** The old system answered after the jump, and then nothing else did. */
+	readonly oldAnswered: boolean;
+	readonly via: "reboot" | "systemd";
+}
+
+/** Why a rescue system may not answer, by what is known of the target: the likeliest first. */
+export function likelyCauses(
+	plan: RescuePlan,
+	facts: Facts,
+	{ waited, oldAnswered, via }: Silence,
+): string[] {
+	const causes: string[] = [];
+	if (oldAnswered) {
+		causes.push(
+			via === "systemd"
+				? "systemd is still stopping services: the old system answered to the last"
+				: "the old system answered to the last: the kernel refused to jump (its log says why), or a driver hangs while it is shut down",
+		);
+	}
+	if (waited < usualBoot) {
+		causes.push(`it needs longer than ${waited} s to boot; large servers take minutes`);
+	}
+	for (const id of telling) {
+		for (const check of plan.checks) {
+			if (check.id === id && check.verdict === "warning") causes.push(check.found);
+		}
+	}
+	const { memory } = plan;
+	if (memory && memory.afterJump > memory.total * tight) {
+		const share = Math.round((100 * memory.afterJump) / memory.total);
+		causes.push(`its memory is small: unpacking alone takes ${share} % of it`);
+	}
+	const links = plan.network.wayBack?.links ?? [];
+	const kinds = plan.network.network.links.filter(
+		({ name, kind }) => links.includes(name) && kind !== undefined,
+	);
+	if (kinds.length > 0) {
+		const told = kinds.map(({ name, kind }) => `${name} (${kind})`).join(", ");
+		causes.push(`the login goes over ${told}: a switch may take a minute to let it through`);
+	}
+	const { vendor = "" } = facts.environment;
+	if (!virtual.test(vendor)) {
+		causes.push(
+			"a device is in a state that the new kernel's driver does not expect: a network card that needs firmware, a graphics card, a watchdog that goes on counting",
+		);
+	}
+	if (plan.method === "kexec_load") causes.push("the kernel was loaded by the older kexec_load");
+	if (causes.length === 0) causes.push("the facts of the target hold no hint");
+	return causes;
+}
+
+/**
+ * The error of a rescue that jumped and was not proven, with what may be behind it: whatever went wrong while waiting,
+ * the target is no longer as it was.
+ */
+export function unproven(
+	error: unknown,
+	target: string,
+	plan: RescuePlan,
+	facts: Facts,
+	silence: Silence,
+): EkexecError {
+	const known = error instanceof EkexecError ? error : undefined;
+	if (known?.kind === "unproven") return known;
+	const late = known?.code === "SSH_DEADLINE";
+	const causes = likelyCauses(plan, facts, silence).map((cause, at) => `\n  ${at + 1}. ${cause}`);
+	const found = late ? known.details.found : (known?.message ?? String(error));
+	return rescueError(
+		"unproven",
+		late ? "RESCUE_DEADLINE" : "RESCUE_NOT_PROVEN",
+		late
+			? `jumped, but the rescue system did not answer within ${silence.waited} s`
+			: "jumped, but the rescue system could not be proven",
+		{
+			where: target,
+			...(found === undefined ? {} : { found }),
+			remedy: `Likely causes, the likeliest first:${causes.join("")}\nWhat to try: ssh root@ that address for some minutes more; the machine's console (it shows the rescue system's boot and a shell); at last a reset, which starts the old system from its disks: they were not written to.`,
+			cause: error,
+		},
+	);
+}

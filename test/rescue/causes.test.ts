@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { EkexecError } from "../../src/bytes/index.ts";
+import { likelyCauses, unproven } from "../../src/rescue/causes.ts";
+import { planRescue } from "../../src/rescue/plan.ts";
+import { healthyFacts, hostBlob, keyBlob, MiB, plainNetwork } from "../support/facts.ts";
+
+const image = {
+	name: "rescue",
+	architecture: "amd64",
+	signed: true,
+	adapter: "rootfs",
+	commandLine: "quiet",
+	commandLineLimit: 2017,
+	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
+	layers: ["base"],
+	unserved: [],
+} as const;
+const login = {
+	user: "root",
+	proof: { method: "publickey", type: "ssh-ed25519", blob: keyBlob },
+	hostKey: { type: "ssh-ed25519", blob: hostBlob },
+} as const;
+const options = { allKeys: false, addedKeys: [], commandLine: "", again: false, keepLinks: [] };
+const silence = { waited: 600, oldAnswered: false, via: "reboot" } as const;
+
+function causes(change: Parameters<typeof healthyFacts>[0] = {}, seen: object = {}, more = {}) {
+	const facts = healthyFacts(change);
+	const plan = planRescue(facts, plainNetwork, { ...image, ...more }, login, options, 0);
+	return likelyCauses(plan, facts, { ...silence, ...seen });
+}
+
+describe("likely causes of a rescue system that does not answer", () => {
+	test("an old system that went on answering comes first", () => {
+		expect(causes({}, { oldAnswered: true })[0]).toContain("refused to jump");
+		expect(causes({}, { oldAnswered: true, via: "systemd" })[0]).toContain("stopping services");
+	});
+
+	test("then a short time-out, then what the plan warned of", () => {
+		const found = causes({}, { waited: 20 }, { unserved: ["virtio1"] });
+		expect(found[0]).toContain("longer than 20 s");
+		expect(found[1]).toContain("no driver");
+	});
+
+	test("little memory", () => {
+		const memory = healthyFacts().memory;
+		if (!memory) throw new Error("the healthy host has memory");
+		const found = causes({ memory: { ...memory, total: 320 * MiB } });
+		expect(found.join()).toContain("its memory is small");
+	});
+
+	test("real hardware, which a virtual machine has not", () => {
+		expect(causes({ environment: { container: [], xenPv: false, vendor: "Dell Inc." } })).toEqual([
+			expect.stringContaining("firmware"),
+		]);
+		expect(causes()).toEqual(["the facts of the target hold no hint"]);
+	});
+});
+
+test("whatever goes wrong after the jump ends with exit code 5 and says what to try", () => {
+	const facts = healthyFacts();
+	const plan = planRescue(facts, plainNetwork, image, login, options, 0);
+	const told = (error: unknown) => unproven(error, "root@192.0.2.1", plan, facts, silence);
+	const late = told(new EkexecError("failed", "SSH_DEADLINE", "no login within the deadline"));
+	expect(late).toMatchObject({ code: "RESCUE_DEADLINE", exitCode: 5 });
+	expect(late.message).toContain("within 600 s");
+	expect(late.message).toContain("console");
+	const changed = told(new EkexecError("refused", "SSH_HOST_KEY_CHANGED", "another host key"));
+	expect(changed).toMatchObject({ code: "RESCUE_NOT_PROVEN", exitCode: 5 });
+	expect(changed.message).toContain("another host key");
+	const ours = new EkexecError("unproven", "RESCUE_NOT_PROVEN", "no nonce");
+	expect(told(ours)).toBe(ours);
+});
