@@ -88,6 +88,9 @@ export async function host(target: string, options: HostOptions): Promise<HostRe
 	return new Rescue(target, options).run();
 }
 
+/** Milliseconds for a helper to answer that it has dropped everything; it does so as well when nobody listens. */
+const abortWithin = 15_000;
+
 class Rescue {
 	readonly #target: string;
 	readonly #options: HostOptions;
@@ -171,17 +174,19 @@ class Rescue {
 		);
 
 		const nonce = randomBytes(16).toString("hex");
-		const staged = await this.#stage(session, client, probed, plan, image, layers, nonce);
-		const { delivery } = staged;
-		let sure: boolean;
+		const keep = options.keep ?? keepSeconds;
+		const token = await client.keep(keep, options.signal ? { signal: options.signal } : {});
+		const delivery: Delivery = { session, client, parts: 0, token, keep };
+		let sure: boolean | undefined;
 		try {
+			const choice = await this.#stage(delivery, probed, plan, image, layers, nonce);
 			await this.#do(
 				"load",
-				() => loadKernel(delivery.client, staged.choice, options.signal),
+				() => loadKernel(delivery.client, choice, options.signal),
 				({ method }) => `by ${method}`,
 			);
 			if (options.until === "load") {
-				await this.#go(delivery, facts, { via: "nothing" });
+				sure = await this.#go(delivery, facts, { via: "nothing" });
 				return result;
 			}
 			sure = await this.#do(
@@ -191,6 +196,8 @@ class Rescue {
 					arrived ? "the target is on its way" : "whether the order arrived is not known",
 			);
 		} finally {
+			// A helper that keeps what it has takes the end of its input for a lost connection: it has to be told.
+			if (sure === undefined) await delivery.client.abort({ timeout: abortWithin }).catch(() => {});
 			if (delivery.client !== client) delivery.client.close();
 			if (delivery.session !== session) await delivery.session.connection.close();
 		}
@@ -217,14 +224,13 @@ class Rescue {
 
 	/** Kernel first, so that a signature that is not trusted shows before the rest is sent. */
 	async #stage(
-		session: Session,
-		client: HelperClient,
+		delivery: Delivery,
 		{ facts, loadFacts }: Probed,
 		plan: RescuePlan,
 		image: Image,
 		layers: readonly ImageLayer[],
 		nonce: string,
-	): Promise<{ delivery: Delivery; choice: LoadChoice }> {
+	): Promise<LoadChoice> {
 		const { options } = this;
 		const { signal, report } = options;
 		const identity = identityOf(plan, facts, nonce, options.about(facts), image.manifest.adapter);
@@ -238,9 +244,6 @@ class Rescue {
 		const locked = !["none", undefined].includes(facts.security.lockdown);
 		let choice: LoadChoice = { method: plan.method, commandLine, fallback, locked };
 
-		const keep = options.keep ?? keepSeconds;
-		const token = await client.keep(keep, signal ? { signal } : {});
-		const delivery: Delivery = { session, client, parts: 0, token, keep };
 		const total = kernel.length + layers.reduce((sum, { size }) => sum + size, 0);
 		const send = (files: readonly StagedFile[], before: number): Promise<void> =>
 			deliver(this.#target, delivery, files, {
@@ -277,7 +280,7 @@ class Rescue {
 					? "no host key: the rescue system makes one"
 					: `${plan.hostKeys.length} host keys, filled in by the target itself`,
 		);
-		return { delivery, choice };
+		return choice;
 	}
 
 	/**

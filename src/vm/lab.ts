@@ -177,6 +177,9 @@ export async function breakRoot(running: RunningVictim): Promise<string> {
 		await run(connection, ["tee", trigger], { input: once("broken by the demo\n") });
 		if (errorBehaviour(running.victim.suite) === "continue") {
 			await run(connection, ["tee", "/proc/sysrq-trigger"], { input: once("u") });
+			// Such a remount leaves the structure as it should be: something has to be wrong that can be repaired.
+			const words = ["debugfs", "-w", "-f", "/dev/stdin", "/dev/vda"];
+			await run(connection, words, { input: once("set_super_value free_blocks_count 1\n") });
 		}
 		const answer = await run(connection, ["touch", "/root/still-writable"]);
 		if (answer.code === 0) {
