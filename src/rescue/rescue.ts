@@ -381,7 +381,8 @@ class Rescue {
 	/** Runs one step, told at both ends. */
 	async #do<T>(step: Step, act: () => Promise<T>, detail: (result: T) => string): Promise<T> {
 		const { report, signal } = this.#options;
-		signal?.throwIfAborted();
+		// After the jump an interrupt no longer means that nothing was done: the proof says so itself.
+		if (step !== "prove") signal?.throwIfAborted();
 		report({ event: "step", step, state: "start" });
 		const result = await act();
 		report({ event: "step", step, state: "done", detail: detail(result) });

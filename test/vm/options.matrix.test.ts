@@ -155,11 +155,15 @@ describe.skipIf(lacking)(`options of ekexec host ${lacking}`, () => {
 		});
 	});
 
-	test("--via systemd: services are stopped first; no host key files: a new key, proven by the nonce and told", async () => {
+	test("--via systemd: services are stopped first; no host keys where sshd's configuration says: a new one, proven by the nonce and told", async () => {
 		const { hostKey } = await before();
 		await shell(
 			victim,
-			`rm /etc/ssh/ssh_host_*
+			`mkdir -p /run/keys /run/systemd/system/ssh.service.d
+			mv /etc/ssh/ssh_host_* /run/keys
+			printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/sshd -D -h /run/keys/ssh_host_ed25519_key\\n' >/run/systemd/system/ssh.service.d/keys.conf
+			systemctl daemon-reload
+			systemctl restart ssh
 			printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/true\\nExecStop=/bin/bash -c "echo stopped in order >/dev/ttyS0"\\n' >/run/systemd/system/last.service
 			systemctl start last.service`,
 		);
