@@ -1,3 +1,4 @@
+import { EkexecError } from "../bytes/index.ts";
 import type { SessionOptions } from "../rescue/index.ts";
 import { noPrompt, type Prompt, terminalPrompt } from "../ssh/index.ts";
 import type { Io } from "./command.ts";
@@ -20,6 +21,14 @@ export function sessionOptions(
 		log(`warning: ${message}`);
 		view.say(`ekexec: ${message}`);
 	};
+	const port = args.port === undefined ? undefined : Number(args.port);
+	if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536)) {
+		throw new EkexecError("usage", "CLI_USAGE", "not a port", {
+			field: "--port",
+			expected: "a number from 1 to 65535",
+			found: args.port,
+		});
+	}
 	return {
 		prompt,
 		signal: io.signal,
@@ -29,7 +38,7 @@ export function sessionOptions(
 			prompt,
 			warn,
 			log,
-			...(args.port === undefined ? {} : { port: Number(args.port) }),
+			...(port === undefined ? {} : { port }),
 			...(args.user === undefined ? {} : { user: args.user }),
 			...(args.identity === undefined ? {} : { identities: args.identity }),
 			...(args.jump === undefined ? {} : { jump: args.jump }),

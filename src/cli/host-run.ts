@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
 import type { Facts } from "../kexec/index.ts";
@@ -20,6 +20,7 @@ import type { jumpOptions, planOptions } from "./host-options.ts";
 import { imageForTarget } from "./image-source.ts";
 import { type Log, openLog } from "./log.ts";
 import { openView } from "./open-view.ts";
+import { reason } from "./show-error.ts";
 import type { SshArguments, sshOptions } from "./ssh-options.ts";
 import { columnsOf, plain, type View, wantsColour } from "./view.ts";
 
@@ -113,6 +114,17 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 	const added = await Promise.all(
 		(args.key ?? []).map(async (name) => ({ name, content: await keyFile(resolve(io.cwd, name)) })),
 	);
+	if (args.image !== undefined) {
+		// Better now than after the login.
+		const where = resolve(io.cwd, args.image);
+		await access(where).catch((cause: Error) => {
+			throw new EkexecError("usage", "CLI_FILE", "the image cannot be read", {
+				where,
+				found: reason(cause),
+				cause,
+			});
+		});
+	}
 	const settings: Omit<HostOptions, "confirm" | "until" | "wait" | "timeout" | "sync" | "via"> = {
 		...sessionOptions(args, io, log, view),
 		plan: {
@@ -140,7 +152,16 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 
 /** A public key file of `--key`. A private one is refused before a byte of it is used. */
 async function keyFile(path: string): Promise<Uint8Array> {
-	const content = new Uint8Array(await readFile(path));
+	const content = await readFile(path).then(
+		(bytes) => new Uint8Array(bytes),
+		(cause: Error) => {
+			throw new EkexecError("usage", "CLI_FILE", "the public key file cannot be read", {
+				where: path,
+				found: reason(cause),
+				cause,
+			});
+		},
+	);
 	if (/PRIVATE KEY/.test(Buffer.from(content).toString("latin1"))) {
 		throw new EkexecError("usage", "CLI_PRIVATE_KEY", "this is a private key", {
 			where: path,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { EkexecError } from "../bytes/error.ts";
 import type { Io } from "./command.ts";
 import { quick } from "./quick.ts";
-import { showError } from "./show-error.ts";
+import { asFileError, showError } from "./show-error.ts";
 
 // Node 22.8 and later keep compiled code: in a folder of the user's own, as others could put theirs into /tmp.
 const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
@@ -52,7 +52,8 @@ try {
 	process.exitCode = report(error);
 }
 
-function report(error: unknown): number {
+function report(thrown: unknown): number {
+	const error = thrown instanceof EkexecError ? thrown : (asFileError(thrown) ?? thrown);
 	if (error instanceof EkexecError) {
 		const { columns = 80 } = process.stderr;
 		const colour = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";

@@ -83,6 +83,10 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		});
 	}
 
+	if (argv.length === 0) {
+		io.stderr.write(`${await parser.getHelp()}\n`);
+		return 2;
+	}
 	try {
 		await parser.parseAsync(withCommand(argv), {}, (_error, _args, output) => {
 			if (output !== "") io.stdout.write(`${output}\n`);

@@ -1,4 +1,4 @@
-import type { EkexecError } from "../bytes/error.ts";
+import { EkexecError } from "../bytes/error.ts";
 import { wrap } from "../bytes/text.ts";
 
 /** Columns in front of what stands on a line of its own. */
@@ -24,4 +24,32 @@ export function showError(error: EkexecError, columns: number, colour: boolean):
 		);
 	}
 	return lines.join("\n");
+}
+
+/** What the system says of a file, in words. */
+export function reason(error: unknown): string {
+	const { code, message } = error as NodeJS.ErrnoException;
+	const known = code === undefined ? undefined : reasons[code];
+	return known === undefined ? (code ?? message) : `${known} (${code})`;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+	ENOENT: "there is no such file or folder",
+	EACCES: "not permitted",
+	EPERM: "not permitted",
+	EISDIR: "it is a folder",
+	ENOTDIR: "a part of its path is no folder",
+	ENOSPC: "no space left",
+	EROFS: "a file system that is read-only",
+};
+
+/** An error of a file that nobody told in words: the environment's fault, and no bug of ekexec. */
+export function asFileError(error: unknown): EkexecError | undefined {
+	const { code, syscall, path } = error as NodeJS.ErrnoException;
+	if (!(error instanceof Error) || code === undefined || path === undefined) return undefined;
+	return new EkexecError("failed", "CLI_FILE", "a file cannot be used", {
+		where: path,
+		found: `${reason(error)}${syscall === undefined ? "" : `, at ${syscall}`}`,
+		cause: error,
+	});
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { EkexecError } from "../bytes/index.ts";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./auth.ts";
@@ -106,6 +107,11 @@ async function byTransport(
 		},
 		session.machine,
 	);
+	for (const path of options.identities ?? []) {
+		// A default that is missing is none of the operator's mistakes; this one was named.
+		if (!existsSync(path) && !existsSync(`${path}.pub`))
+			session.warn(`there is no key file ${path}`);
+	}
 	const openssh = () => openMaster(masterParts(parsed, resolved, options, session));
 	if (options.transport === "openssh") return openssh();
 	// What a distribution sets for everybody is worth a word only where the login fails without it.
