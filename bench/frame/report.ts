@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { arch, availableParallelism, cpus, release, totalmem, type } from "node:os";
+import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import type { Table } from "./frame.ts";
 
 const page = new URL("../README.md", import.meta.url);
@@ -9,15 +9,19 @@ const preface = `# Benchmarks
 \`npm run bench [NAME…]\` measures and writes this page; \`npm run bench compress\` replaces the tables of one room alone.
 Contestants take turns (A B C A B C …). *Ratio* is the median, over the rounds, of a contestant's time divided by
 the first one's in the same round: above 1 it was slower. Processes are timed from before their start to their end.
-*Processor* is the time that all threads and children were running: on a busy machine the fairer number (ticks of 10 ms).
+*Processor* is the time that all threads and children were running, *of processor* its ratio: on a busy machine the fairer
+numbers (ticks of 10 ms). *Load* is how many processes wanted the machine before the first turn.
 Nothing asserts a time. Output goes to memory (tmpfs), not to a disk.
 `;
+
+/** How many processes wanted the processor before the first turn: above the number of cores the clock tells little. */
+const load = loadavg()[0] ?? 0;
 
 /** What the numbers were measured on. */
 function machine(): string {
 	const model = cpus()[0]?.model.trim() ?? "unknown processor";
 	const memory = Math.round(totalmem() / 2 ** 30);
-	return `${availableParallelism()} cores of ${model} (${arch()}), ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}`;
+	return `${availableParallelism()} cores of ${model} (${arch()}), ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}; load ${load.toFixed(1)} before`;
 }
 
 function showSeconds(seconds: number): string {
@@ -28,21 +32,23 @@ function showSeconds(seconds: number): string {
 /** A table in Markdown. */
 export function show(table: Table): string {
 	const rate = table.bytes !== undefined;
+	const first = table.rows[0]?.processor;
 	const lines = [
 		`### ${table.title}`,
 		"",
-		`| | median | fastest | processor |${rate ? " MB/s |" : ""} ratio |`,
-		`| --- | ---: | ---: | ---: |${rate ? " ---: |" : ""} ---: |`,
+		`| | median | fastest | processor |${rate ? " MB/s |" : ""} ratio | of processor |`,
+		`| --- | ---: | ---: | ---: |${rate ? " ---: |" : ""} ---: | ---: |`,
 	];
 	for (const row of table.rows) {
 		if (row.missing !== undefined) {
-			lines.push(`| ${row.name} | ${row.missing} | | |${rate ? " |" : ""} |`);
+			lines.push(`| ${row.name} | ${row.missing} | | |${rate ? " |" : ""} | |`);
 			continue;
 		}
 		const speed = rate ? ` ${((table.bytes ?? 0) / 1e6 / row.median).toFixed(0)} |` : "";
 		const busy = row.processor === undefined ? "" : showSeconds(row.processor);
+		const share = first && row.processor !== undefined ? (row.processor / first).toFixed(2) : "";
 		lines.push(
-			`| ${row.name} | ${showSeconds(row.median)} | ${showSeconds(row.fastest)} | ${busy} |${speed} ${row.ratio.toFixed(2)} |`,
+			`| ${row.name} | ${showSeconds(row.median)} | ${showSeconds(row.fastest)} | ${busy} |${speed} ${row.ratio.toFixed(2)} | ${share} |`,
 		);
 	}
 	const note = table.note === undefined ? "" : ` ${table.note}`;
