@@ -40,12 +40,19 @@ function setOf(part: string): (character: string) => boolean {
 	return (character) => within(character) !== negated;
 }
 
+interface Pattern {
+	readonly pattern: string;
+	readonly module: string;
+	/** Made when a question first comes near it: most patterns never meet one. */
+	compiled: Wildcard | undefined;
+}
+
 /**
- * Finds modules by what the kernel asks for (`pci:v00001AF4d…`, `fs-ext4`). Thousands of patterns share a few words
- * before their first wildcard, so they are kept by the part up to the colon.
+ * Finds modules by what the kernel asks for (`pci:v00001AF4d…`, `fs-ext4`). Tens of thousands of patterns are kept by
+ * what stands before their first wildcard, so that a question meets only those that begin as it does.
  */
 export class AliasTable {
-	readonly #buckets = new Map<string, { readonly fits: Wildcard; readonly module: string }[]>();
+	readonly #byStart = new Map<string, Pattern[]>();
 	readonly #exact = new Map<string, Set<string>>();
 
 	constructor(aliases: Iterable<{ readonly alias: string; readonly module: string }>) {
@@ -57,10 +64,10 @@ export class AliasTable {
 				this.#exact.set(pattern, found.add(module));
 				continue;
 			}
-			const bucket = bucketOf(pattern);
-			const found = this.#buckets.get(bucket) ?? [];
-			this.#buckets.set(bucket, found);
-			found.push({ fits: aliasPattern(pattern), module });
+			const start = pattern.match(/^[^*?[]*/)?.[0] ?? "";
+			const found = this.#byStart.get(start) ?? [];
+			this.#byStart.set(start, found);
+			found.push({ pattern, module, compiled: undefined });
 		}
 	}
 
@@ -68,16 +75,12 @@ export class AliasTable {
 	find(asked: string): string[] {
 		const name = underscored(asked) ?? asked;
 		const found = new Set(this.#exact.get(name));
-		for (const bucket of [bucketOf(name), ""]) {
-			for (const { fits, module } of this.#buckets.get(bucket) ?? []) {
-				if (fits.test(name)) found.add(module);
+		for (let length = 0; length <= name.length; length++) {
+			for (const one of this.#byStart.get(name.slice(0, length)) ?? []) {
+				one.compiled ??= aliasPattern(one.pattern);
+				if (one.compiled.test(name)) found.add(one.module);
 			}
 		}
 		return [...found].sort();
 	}
-}
-
-/** What stands before the first colon, if no wildcard does. */
-function bucketOf(pattern: string): string {
-	return pattern.match(/^[^:*?[]*:/)?.[0] ?? "";
 }
