@@ -202,7 +202,7 @@ async function confirm(
 			remedy: "Run it on a terminal, or add --yes.",
 		});
 	}
-	const question = `Everything that runs on ${target} ends at once, unsaved data is lost. Go ahead? [yes/no] `;
+	const question = `Everything that runs on ${target} ends at once, unsaved data is lost.\nGo ahead? [yes/no] `;
 	const answer = await prompt.ask(question, { echo: true, signal: io.signal });
 	return /^y(es)?$/i.test(answer.trim());
 }

@@ -112,7 +112,7 @@ export interface Connection extends Executor {
 	readonly authenticatedBy: AuthenticatedBy;
 	/** Settles when the connection is over: undefined after `close()`, an error (`SSH_LOST`) otherwise. Never rejects. */
 	readonly closed: Promise<Error | undefined>;
-	/** One line for people: `root@host:22 by ssh2, ssh-ed25519 SHA256:…`. */
+	/** One line for people: {@link describeLogin}. */
 	describe(): string;
 	/** Opens what uploads need while other things go on; without it, the first upload does so. Never fails. */
 	warmUp(): void;
@@ -120,4 +120,16 @@ export interface Connection extends Executor {
 	upload(source: UploadSource, path: string, options?: UploadOptions): Promise<Uploaded>;
 	/** Ends the login and everything that runs on it. */
 	close(): Promise<void>;
+}
+
+/** One line for people: `root@host:22, host key ssh-ed25519 SHA256:…, login by ssh-ed25519 SHA256:…, transport ssh2`. */
+export function describeLogin(
+	connection: Pick<Connection, "login" | "hostKey" | "authenticatedBy" | "transport">,
+): string {
+	const { login, hostKey, authenticatedBy, transport } = connection;
+	const by =
+		authenticatedBy.method === "publickey"
+			? `${authenticatedBy.key.type} ${authenticatedBy.key.fingerprint}`
+			: authenticatedBy.method;
+	return `${login.user}@${login.host}:${login.port}, host key ${hostKey.type} ${hostKey.fingerprint}, login by ${by}, transport ${transport}`;
 }

@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import type {
-	AuthenticatedBy,
-	Channel,
-	Connection,
-	ExecOptions,
-	PublicKey,
-	Uploaded,
-	UploadOptions,
-	UploadSource,
+import {
+	type AuthenticatedBy,
+	type Channel,
+	type Connection,
+	describeLogin,
+	type ExecOptions,
+	type PublicKey,
+	type Uploaded,
+	type UploadOptions,
+	type UploadSource,
 } from "./connection.ts";
 import { sshError, throwIfAborted } from "./error.ts";
 import { hostKeyFromTarget, hostKeyOf, loginKey } from "./openssh-keys.ts";
@@ -117,11 +118,7 @@ export class OpenSshConnection implements Connection {
 	}
 
 	describe(): string {
-		const by =
-			this.authenticatedBy.method === "publickey"
-				? `${this.authenticatedBy.key.type} ${this.authenticatedBy.key.fingerprint}`
-				: this.authenticatedBy.method;
-		return `${this.#where}, host key ${this.hostKey.type} ${this.hostKey.fingerprint}, login by ${by}, transport openssh`;
+		return describeLogin(this);
 	}
 
 	async exec(words: readonly string[], options: ExecOptions = {}): Promise<Channel> {

@@ -5,15 +5,16 @@ import { showBytes, utf8 } from "../bytes/index.ts";
 import type { Algorithms } from "./algorithms.ts";
 import type { Authentication } from "./auth.ts";
 import type { Clock } from "./clock.ts";
-import type {
-	AuthenticatedBy,
-	Channel,
-	Connection,
-	ExecOptions,
-	PublicKey,
-	Uploaded,
-	UploadOptions,
-	UploadSource,
+import {
+	type AuthenticatedBy,
+	type Channel,
+	type Connection,
+	describeLogin,
+	type ExecOptions,
+	type PublicKey,
+	type Uploaded,
+	type UploadOptions,
+	type UploadSource,
 } from "./connection.ts";
 import type { Line } from "./dial.ts";
 import { aborted, said, sshError, throwIfAborted } from "./error.ts";
@@ -290,11 +291,7 @@ export class Ssh2Connection implements Connection {
 	}
 
 	describe(): string {
-		const by =
-			this.authenticatedBy.method === "publickey"
-				? `${this.authenticatedBy.key.type} ${this.authenticatedBy.key.fingerprint}`
-				: this.authenticatedBy.method;
-		return `${this.#where}, host key ${this.hostKey.type} ${this.hostKey.fingerprint}, login by ${by}, transport ssh2`;
+		return describeLogin(this);
 	}
 
 	async exec(words: readonly string[], options: ExecOptions = {}): Promise<Channel> {

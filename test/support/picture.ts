@@ -1,8 +1,8 @@
 // npm run picture [FILE]
-// A picture for the README from a real run: a victim is made and broken, `ekexec root@broken-server` runs against it in a
+// A picture for the README from a real run: a victim is made and broken, `ekexec root@broken-server -F ssh_config` runs against it in a
 // terminal (tmux) of 100 columns, its question is answered, and what stands on the screen in the end becomes an SVG.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +12,7 @@ import { breakRoot, startVictim } from "../../src/vm/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const columns = 100;
+const command = ["ekexec", "root@broken-server", "-F", "ssh_config"];
 /** Milliseconds for one rescue under software emulation on a busy machine. */
 const within = 15 * 60_000;
 
@@ -109,11 +110,11 @@ export function pictureOf(screen: string, title: string): string {
 class Terminal {
 	readonly #socket: string;
 
-	constructor(folder: string, env: Readonly<Record<string, string>>, rows: number) {
+	/** Runs a command line; what it left stays on the screen. */
+	constructor(folder: string, line: readonly string[], rows: number) {
 		this.#socket = join(folder, "tmux");
-		const words = ["-f", "/dev/null", "new-session", "-d", "-x", `${columns}`, "-y", `${rows}`];
-		const set = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
-		this.#tmux(...words, ...set, "bash --norc --noprofile");
+		const words = ["new-session", "-d", "-c", folder, "-x", `${columns}`, "-y", `${rows}`];
+		this.#tmux("-f", "/dev/null", ...words, `${line.join(" ")}; sleep 600`);
 		this.#tmux("set-option", "-g", "status", "off");
 	}
 
@@ -149,20 +150,19 @@ async function main(file: string): Promise<void> {
 	const victim = await startVictim({ suite: "bookworm", say: console.error });
 	try {
 		await breakRoot(victim);
-		const home = join(folder, "home");
-		mkdirSync(join(home, ".ssh"), { recursive: true, mode: 0o700 });
-		copyFileSync(join(victim.folder, "known_hosts"), join(home, ".ssh", "known_hosts"));
 		const { identities = [] } = victim.login;
 		const config = [
 			"Host broken-server",
 			"HostName 127.0.0.1",
 			`Port ${victim.port}`,
+			`UserKnownHostsFile ${join(victim.folder, "known_hosts")}`,
+			"GlobalKnownHostsFile none",
 			...identities.map((path) => `IdentityFile ${path}`),
 			"IdentitiesOnly yes",
 			"IdentityAgent none",
 			"",
 		];
-		writeFileSync(join(home, ".ssh", "config"), config.join("\n"));
+		writeFileSync(join(folder, "ssh_config"), config.join("\n"));
 		const bin = join(folder, "bin");
 		mkdirSync(bin);
 		writeFileSync(
@@ -170,26 +170,14 @@ async function main(file: string): Promise<void> {
 			`#!${process.execPath}\nimport(${JSON.stringify(join(root, "dist/cli/main.js"))});\n`,
 			{ mode: 0o755 },
 		);
-		const path = `${bin}:${process.env.PATH}`;
-		const terminal = new Terminal(
-			folder,
-			{ HOME: home, PATH: path, PS1: "$ ", EKEXEC_CACHE: cacheFolder(), COLORTERM: "truecolor" },
-			60,
-		);
+		const variables = [`PATH=${bin}:${process.env.PATH}`, `EKEXEC_CACHE=${cacheFolder()}`];
+		const terminal = new Terminal(folder, ["env", ...variables, ...command], 70);
 		try {
-			await terminal.until(/\$/);
-			terminal.type("clear; ekexec root@broken-server");
 			await terminal.until(/\[yes\/no\]/);
 			terminal.type("yes");
 			await terminal.until(/^ +ssh .*root@broken-server/m);
-			const screen = terminal
-				.screen(true)
-				.replace(/^.*\$ clear; /m, "$ ")
-				.replace(/\s*\$ *\s*$/, "");
-			writeFileSync(
-				file,
-				pictureOf(`$ ekexec root@broken-server\n${screen}`, "ekexec root@broken-server"),
-			);
+			const shown = command.join(" ");
+			writeFileSync(file, pictureOf(`$ ${shown}\n${terminal.screen(true)}`, shown));
 			console.error(terminal.screen(false));
 		} finally {
 			terminal.close();
