@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Benchmark, type Frame, measure, type Table } from "./frame/frame.ts";
+import { type Benchmark, type Frame, measure, type Record_, type Table } from "./frame/frame.ts";
 import { publish, show } from "./frame/report.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -52,11 +52,15 @@ execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore",
 
 for (const benchmark of chosen) {
 	const scratch = mkdtempSync(join(scratchParent(), "ekexec-bench-"));
-	const tables: Table[] = [];
+	const tables: (Table | Record_)[] = [];
 	const frame: Frame = {
 		scratch,
 		ekexec: [process.execPath, join(root, "dist/cli/main.js")],
 		say: (text) => console.error(text),
+		record(title, text) {
+			tables.push({ title, text });
+			console.log(`${show({ title, text })}\n`);
+		},
 		async compare(title, contestants, options = {}) {
 			const rounds = values.rounds === undefined ? options.rounds : Number(values.rounds);
 			const table = await measure(title, contestants, {

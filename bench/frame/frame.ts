@@ -11,8 +11,11 @@ export interface Contestant {
 	readonly stdin?: string;
 	readonly stdout?: string;
 	readonly cwd?: string;
-	/** Work within this process, in place of `argv`. */
-	readonly run?: () => unknown;
+	/**
+	 * Work within this process, in place of `argv`. Where another process does it, it answers its processor time in
+	 * seconds.
+	 */
+	readonly run?: () => unknown | Promise<{ readonly processor: number } | undefined>;
 	/** Before each turn, not timed: removes what the last one left. */
 	readonly before?: () => unknown;
 	/** Why it cannot take part; it is listed with that. */
@@ -29,6 +32,12 @@ export interface Row {
 	/** Median, over the rounds, of its time divided by the first contestant's time in the same round. */
 	readonly ratio: number;
 	readonly missing?: string | undefined;
+}
+
+/** What is put down as it is. */
+export interface Record_ {
+	readonly title: string;
+	readonly text: string;
 }
 
 /** One table of a report. */
@@ -64,6 +73,8 @@ export interface Frame {
 		contestants: readonly Contestant[],
 		options?: CompareOptions,
 	): Promise<void>;
+	/** What is no race of contestants, as Markdown below a title. */
+	record(title: string, text: string): void;
 	/** Says something on stderr. */
 	say(text: string): void;
 }
@@ -84,7 +95,7 @@ interface Times {
 }
 
 /** Processor time of the children that have ended, from proc(5): cutime and cstime, in ticks of 10 ms. */
-function ofChildren(): number | undefined {
+export function ofChildren(): number | undefined {
 	try {
 		const fields = readFileSync("/proc/self/stat", "latin1")
 			.replace(/^.*\) /, "")
@@ -101,9 +112,10 @@ async function turn(contestant: Contestant): Promise<Times> {
 	const begin = performance.now();
 	if (contestant.run) {
 		const used = process.cpuUsage();
-		await contestant.run();
+		const told = (await contestant.run()) as { readonly processor?: number } | undefined;
 		const { user, system } = process.cpuUsage(used);
-		return { clock: (performance.now() - begin) / 1000, processor: (user + system) / 1e6 };
+		const processor = told?.processor ?? (user + system) / 1e6;
+		return { clock: (performance.now() - begin) / 1000, processor };
 	}
 	const spent = ofChildren();
 	const [program = "", ...args] = contestant.argv ?? [];

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
-import type { Table } from "./frame.ts";
+import type { Record_, Table } from "./frame.ts";
 
 const page = new URL("../README.md", import.meta.url);
 
@@ -30,7 +30,8 @@ function showSeconds(seconds: number): string {
 }
 
 /** A table in Markdown. */
-export function show(table: Table): string {
+export function show(table: Table | Record_): string {
+	if ("text" in table) return `### ${table.title}\n\n${table.text}`;
 	const rate = table.bytes !== undefined;
 	const first = table.rows[0]?.processor;
 	const lines = [
@@ -57,7 +58,7 @@ export function show(table: Table): string {
 }
 
 /** Puts the tables of one benchmark in place of those of its last run. */
-export function publish(name: string, tables: readonly Table[], now: Date): void {
+export function publish(name: string, tables: readonly (Table | Record_)[], now: Date): void {
 	let text = preface;
 	try {
 		text = readFileSync(page, "utf8");

@@ -37,7 +37,7 @@ const sinkPort = 9;
 /** Why there can be no such link here. Empty: there can. */
 export function noLink(): string {
 	if (process.getuid?.() !== 0) return "needs root, for namespaces of the network";
-	return missing("clang", "sshd", "ssh", "ssh-keygen", "nsenter", "unshare", "ip");
+	return missing("clang", "sshd", "ssh", "ssh-keygen", "nsenter", "unshare", "setpriv", "ip");
 }
 
 /** Child processes of a link, ended with it. */
@@ -45,8 +45,8 @@ class Household {
 	readonly #children: ChildProcess[] = [];
 
 	start(words: readonly string[], stdio: "ignore" | "pipe" | "ipc" = "ignore"): ChildProcess {
-		const [program = "", ...args] = words;
-		const child = spawn(program, args, {
+		// None of them outlives this process, however that ends.
+		const child = spawn("setpriv", ["--pdeathsig", "KILL", ...words], {
 			stdio:
 				stdio === "ipc"
 					? ["ignore", "inherit", "inherit", "ipc"]

@@ -22,6 +22,7 @@ import {
 import { loginKnown } from "../../src/rescue/session.ts";
 import { kernelFile, layerParts } from "../../src/rescue/stage.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
+import { ofChildren } from "../frame/frame.ts";
 
 export interface OperatorSetup {
 	/** Folder of the image. */
@@ -42,6 +43,8 @@ export interface Answer {
 	readonly error?: string;
 	/** Milliseconds since the order at which each step was done. */
 	readonly steps: Readonly<Record<string, number>>;
+	/** Seconds of processor time of the operator, its ssh included. */
+	readonly processor: number;
 }
 
 const setup = JSON.parse(process.argv[2] ?? "{}") as OperatorSetup;
@@ -158,6 +161,11 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 
 async function act(order: Order): Promise<Answer> {
 	const begin = performance.now();
+	const [used, children] = [process.cpuUsage(), ofChildren() ?? 0];
+	const processor = (): number => {
+		const { user, system } = process.cpuUsage(used);
+		return (user + system) / 1e6 + (ofChildren() ?? 0) - children;
+	};
 	const steps: Record<string, number> = {};
 	const step = (name: string): void => {
 		steps[name] = performance.now() - begin;
@@ -167,12 +175,12 @@ async function act(order: Order): Promise<Answer> {
 		else if (order === "ssh") await bySsh();
 		else await rescue(order === "ekexec" ? "ssh2" : "openssh", step);
 		steps.staged ??= performance.now() - begin;
-		return { steps };
+		return { steps, processor: processor() };
 	} catch (error) {
-		return { steps, error: String(error) };
+		return { steps, processor: processor(), error: String(error) };
 	}
 }
 
 process.on("message", async (order: Order) => process.send?.(await act(order)));
 process.on("disconnect", () => process.exit(0));
-process.send?.({ steps: {} } satisfies Answer);
+process.send?.({ steps: {}, processor: 0 } satisfies Answer);

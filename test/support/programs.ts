@@ -43,6 +43,7 @@ export const packages = {
 	"mkfs.ext4": "e2fsprogs",
 	strace: "strace",
 	prlimit: "util-linux",
+	setpriv: "util-linux",
 	sudo: "sudo",
 	mmdebstrap: "mmdebstrap",
 	modprobe: "kmod",
