@@ -12,6 +12,12 @@ export interface CompressOptions {
 	readonly dictionary?: number;
 	/** xz: unpacked bytes per block, each of which can be decoded apart; `XZ_BLOCK` unless told. */
 	readonly block?: number;
+	/** xz: bytes of a match that is taken without looking for a longer one, 5–273; the level's unless told. */
+	readonly nice?: number;
+	/** xz: candidates looked at for each byte, 1–1000; the level's unless told. Fewer is faster, and hardly larger. */
+	readonly depth?: number;
+	/** xz: machine code whose jumps are made alike first. Kernels for x86 undo it (CONFIG_XZ_DEC_X86). */
+	readonly code?: "x86";
 	/** Size of the content in bytes, where it is known: zstd writes it into the frame. */
 	readonly size?: number;
 	readonly signal?: AbortSignal;
@@ -25,6 +31,8 @@ export interface DecompressOptions {
 	readonly maxWindow?: number;
 	/** xz: blocks to decode at the same time; as many as the machine has cores unless told. */
 	readonly threads?: number;
+	/** xz: many streams will follow, so a thread is worth starting even for a short one. */
+	readonly eager?: boolean;
 	readonly signal?: AbortSignal;
 }
 

@@ -297,7 +297,7 @@ class Decoder {
 		try {
 			let ended = false;
 			// Until it is clear whether there is enough to do for threads.
-			while (!this.#over && !this.#walked && this.#seen < THREADS_FROM && this.#mayHold) {
+			while (!this.#over && !this.#walked && !this.#worthThreads && this.#mayHold) {
 				await this.#pulse.wait();
 			}
 			while (!this.#over) {
@@ -336,8 +336,12 @@ class Decoder {
 		}
 	}
 
+	get #worthThreads(): boolean {
+		return this.#options.eager === true || this.#seen >= THREADS_FROM;
+	}
+
 	#open(header: BlockHeader): BlockCoder {
-		if (header.plain && this.#seen >= THREADS_FROM) {
+		if (header.plain && this.#worthThreads) {
 			const skip = XZ_EDGE + header.bytes.length;
 			return threadCoder({ skip, dictionary: header.dictionary, check: this.#check.id });
 		}

@@ -43,11 +43,17 @@ export async function* compressXz(
 		512 * KIB * KIB,
 	);
 	const blockSize = integerOption("block", options.block, XZ_BLOCK, 4 * KIB, 2 ** 32);
+	const preset = presets[level] ?? presets[6];
+	const niceLen = integerOption("nice", options.nice, preset.niceLen, 5, 273);
+	const depth = integerOption("depth", options.depth, preset.depth, 0, 1000);
 	const stream = newLzmaStream();
 	try {
 		stream.setBufsize(256 * KIB);
 		stream.streamEncoder({
-			filters: [{ id: "LZMA_FILTER_LZMA2", options: { ...presets[level], dictSize } }],
+			filters: [
+				...(options.code === "x86" ? [{ id: "LZMA_FILTER_X86" }] : []),
+				{ id: "LZMA_FILTER_LZMA2", options: { ...preset, niceLen, depth, dictSize } },
+			],
 			check: CHECK_CRC32,
 			// liblzma starts threads as they find work, and cuts blocks alike for any number of them.
 			threads: Math.min(threads, 64),
