@@ -16,7 +16,7 @@ export async function* decompress(
 	signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
 	if (compression !== "none") {
-		yield* unpack(chunks, { maxOutput: max, where, ...(signal ? { signal } : {}) });
+		yield* unpack(chunks, { maxOutput: max, where, eager: true, ...(signal ? { signal } : {}) });
 		return;
 	}
 	let size = 0;

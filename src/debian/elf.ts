@@ -15,7 +15,7 @@ import { debianError } from "./error.ts";
 
 // elf(5), /usr/include/elf.h
 
-const EI_NIDENT = 16;
+export const EI_NIDENT = 16;
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PT_INTERP = 3;
@@ -31,7 +31,7 @@ const DT_RUNPATH = 29;
 const NT_FDO_DLOPEN_METADATA = 0x407c0c0a;
 
 // Elf64_Ehdr and Elf32_Ehdr behind e_ident
-const header64 = struct("Elf64_Ehdr", {
+export const header64 = struct("Elf64_Ehdr", {
 	e_type: u16,
 	e_machine: u16,
 	e_version: u32,
@@ -61,7 +61,7 @@ const header32 = struct("Elf32_Ehdr", {
 	e_shnum: u16,
 	e_shstrndx: u16,
 });
-const program64 = struct("Elf64_Phdr", {
+export const program64 = struct("Elf64_Phdr", {
 	p_type: u32,
 	p_flags: u32,
 	p_offset: u64,

@@ -50,5 +50,6 @@ export { type Pruned, type PruneOptions, pruneCache } from "./prune.ts";
 export { openRepository, type Repository, type RepositoryOptions } from "./repository.ts";
 export { type Solution, type SolveOptions, solve } from "./solve.ts";
 export { findMirror, type Mirror, type MirrorOptions } from "./sources.ts";
+export { type Answers, importsOf, standIn } from "./stand-in.ts";
 export { type UnpackedPackages, type UnpackOptions, unpackPackages } from "./unpacked.ts";
 export { compareVersions, parseVersion, satisfies, type Version } from "./version.ts";
