@@ -1,44 +1,48 @@
-import { createHash } from "node:crypto";
-import { chmod, copyFile, link, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { CpioEntry } from "../cpio/index.ts";
+import { join } from "node:path";
 import {
 	type Architecture,
 	cacheFolder,
-	type FetchedPackage,
-	fetchPackages,
 	type Lock,
-	openRepository,
 	type PackageRef,
+	type PlacedModule,
 	type RepositoryOptions,
-	solve,
 } from "../debian/index.ts";
 import { makeBase } from "./base.ts";
-import { exists, onceMade, readJson } from "./cache.ts";
-import { type Contents, contentsOf, formatContents } from "./contents.ts";
+import { formatContents } from "./contents.ts";
 import { driversOf, formatDrivers } from "./drivers.ts";
 import { imageError } from "./errors.ts";
 import { makeFirmware } from "./firmware.ts";
 import {
-	findKernel,
 	indexModules,
 	type KernelPackage,
+	kernelBytes,
 	type ModuleForm,
 	makeModules,
 	openKernel,
 } from "./kernel.ts";
-import { bestPacking, type FileRef, type Packing, type WrittenLayer, writeLayer } from "./layer.ts";
+import { bestPacking, type Packing } from "./layer.ts";
+import {
+	type CachedLayer,
+	draftOf,
+	keyOf,
+	type LayerDraft,
+	type LayerShop,
+	layerFile,
+	layerOf,
+	manifestLayer,
+	sha256,
+} from "./layers.ts";
 import {
 	formatManifest,
 	type LayerKind,
 	type Manifest,
 	type ManifestFile,
-	type ManifestLayer,
-	type ManifestPackage,
 	manifestFormat,
 } from "./manifest.ts";
 import { type Image, openImage } from "./open.ts";
 import { readOverlay } from "./overlay.ts";
+import { place } from "./place.ts";
+import { fetcher, planPackages } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { rescue } from "./recipes/rescue.ts";
 import { type ImageTarget, wishesFor } from "./target.ts";
@@ -95,9 +99,6 @@ export interface BuiltImage {
 	readonly notes: readonly string[];
 }
 
-/** Part of every key of the cache: changes when the same inputs would give other bytes. */
-const generation = 1;
-
 /** Folder of the images of this machine. */
 export function imagesFolder(cache: string = cacheFolder()): string {
 	return join(cache, "images");
@@ -140,33 +141,20 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 		},
 	);
 	const wishes = wishesFor(recipe.modules, options.target);
-	const cached: string[] = [];
-	const notes: string[] = [...plan.notes];
 
-	const layer = async (
+	const shop: LayerShop = {
+		cache,
+		architecture,
+		packing,
+		signal,
+		progress: (what, done, total) => progress?.({ step: "compress", what, done, total }),
+	};
+	const layer = (
 		name: string,
 		kind: LayerKind,
 		inputs: readonly unknown[],
 		make: () => Promise<LayerDraft>,
-	): Promise<CachedLayer> => {
-		const folder = join(cache, "layers", keyOf(name, architecture, packing, ...inputs));
-		const found = await onceMade(folder, async (draft) => {
-			const { entries, contents, packages } = await make();
-			const written = await writeLayer(join(draft, "layer"), entries, packing, {
-				...(signal === undefined ? {} : { signal }),
-				progress: (done, total) => progress?.({ step: "compress", what: name, done, total }),
-			});
-			const meta: LayerMeta = { name, kind, written, packages };
-			await writeFile(join(draft, "contents.json"), formatContents(contents));
-			await writeFile(join(draft, "layer.json"), JSON.stringify(meta));
-		});
-		if (found.cached) cached.push(name);
-		return {
-			folder,
-			meta: await readJson<LayerMeta>(folder, "layer.json"),
-			contents: await readJson<Contents>(folder, "contents.json"),
-		};
-	};
+	): Promise<CachedLayer> => layerOf(shop, name, kind, inputs, make);
 
 	const jobs: Promise<CachedLayer>[] = [
 		layer("base", "base", [recipeKey(recipe), digests(plan.base)], async () => {
@@ -178,7 +166,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 		}),
 		layer("modules", "modules", [kernelRef.sha256, wishes.key, form], async () => {
 			const kernel = await openOnce();
-			const made = await makeModules(kernel, index.modules, wishes, form, kernelRef.name);
+			const made = await makeModules(kernel, index.modules, wishes, form, kernelRef.name, signal);
 			return draftOf("modules", made.tree, [kernelRef]);
 		}),
 	];
@@ -255,216 +243,20 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 		...layers.map(({ meta, folder }): [string, string] => [layerFile(meta), join(folder, "layer")]),
 	]);
 	progress?.({ step: "done", what: directory, done: 1, total: 1 });
-	return { image: await openImage(directory), lock, cached, notes };
-}
-
-interface LayerDraft {
-	readonly entries: readonly CpioEntry<FileRef>[];
-	readonly contents: Contents;
-	readonly packages: readonly ManifestPackage[];
-}
-
-interface LayerMeta {
-	readonly name: string;
-	readonly kind: LayerKind;
-	readonly written: WrittenLayer;
-	readonly packages: readonly ManifestPackage[];
-}
-
-interface CachedLayer {
-	readonly folder: string;
-	readonly meta: LayerMeta;
-	readonly contents: Contents;
+	const cached = layers.filter((one) => one.cached).map(({ meta }) => meta.name);
+	return { image: await openImage(directory), lock, cached, notes: plan.notes };
 }
 
 function listed(file: string, bytes: Uint8Array): ManifestFile {
 	return { file, size: bytes.length, sha256: sha256(bytes) };
 }
 
-const extensions = { gzip: "gz", xz: "xz", zstd: "zst" } as const;
-
-function layerFile({ name, written }: LayerMeta): string {
-	return `layers/${name}.cpio.${extensions[written.compression as keyof typeof extensions]}`;
-}
-
-function manifestLayer(meta: LayerMeta): ManifestLayer {
-	const { written } = meta;
-	return {
-		name: meta.name,
-		kind: meta.kind,
-		file: layerFile(meta),
-		size: written.size,
-		sha256: written.sha256,
-		compression: written.compression,
-		unpackedSize: written.unpackedSize,
-		memorySize: written.memorySize,
-		entries: written.entries,
-	};
-}
-
-function draftOf(
-	layer: string,
-	tree: Parameters<typeof contentsOf>[1],
-	packages: readonly PackageRef[],
-): LayerDraft {
-	const contents = contentsOf(layer, tree);
-	const sizes = new Map<string, number>();
-	for (const { package: owner, size } of contents.files) {
-		if (owner !== undefined) sizes.set(owner, (sizes.get(owner) ?? 0) + size);
-	}
-	return {
-		entries: tree.entries(),
-		contents,
-		packages: packages
-			.filter(({ name }) => sizes.has(name))
-			.map(({ name, version }) => ({ name, version, layer, size: sizes.get(name) ?? 0 })),
-	};
-}
-
-interface PackagePlan {
-	readonly lock: Lock;
-	readonly base: readonly PackageRef[];
-	readonly kernel: readonly PackageRef[];
-	readonly firmware: readonly PackageRef[];
-	readonly notes: readonly string[];
-}
-
-/** Which packages: from the lock, or from the newest lists that the mirror has. */
-async function planPackages(
-	options: BuildOptions,
-	recipe: Recipe,
-	arch: Architecture,
-): Promise<PackagePlan> {
-	const isKernel = (name: string): boolean => /^linux-image-/.test(name);
-	const firmwareNames = new Set(recipe.firmware.packages);
-	const split = (packages: readonly PackageRef[]) => ({
-		base: packages.filter(({ name }) => !isKernel(name) && !firmwareNames.has(name)),
-		kernel: packages.filter(({ name }) => isKernel(name)),
-		firmware: packages.filter(({ name }) => firmwareNames.has(name)),
-	});
-	if (options.lock !== undefined) {
-		if (options.lock.arch !== arch) {
-			throw imageError("usage", "IMAGE_RECIPE", "the lock is for another architecture", {
-				expected: arch,
-				found: options.lock.arch,
-			});
-		}
-		return { lock: options.lock, notes: [], ...split(options.lock.packages) };
-	}
-	const { progress, signal } = options;
-	const suite = options.suite ?? recipe.suite;
-	const repository = await openRepository({
-		...options,
-		arch,
-		suite,
-		signal,
-		report: ({ what, done, total, cached }) =>
-			progress?.({ step: "index", what, done, total, cached }),
-	});
-	const extra = options.with ?? [];
-	const roots = [...recipe.packages, ...(recipe.packagesOf?.[arch] ?? []), ...extra];
-	const exclude = recipe.exclude.filter((pattern) => {
-		const expression = new RegExp(`^${pattern.replace(/[.+]/g, "\\$&").replaceAll("*", ".*")}$`);
-		return !extra.some((name) => expression.test(name));
-	});
-	const solution = solve(repository.index, roots, { exclude });
-	const kernel = findKernel(repository.index, arch, options.kernel);
-	const firmware =
-		options.firmware === false
-			? []
-			: recipe.firmware.packages.flatMap((name) => repository.index.find(name).slice(0, 1));
-	const packages: readonly PackageRef[] = [...solution.packages, kernel, ...firmware].map(
-		({ name, version, arch: of, size, sha256: digest, path, archive }) => ({
-			name,
-			version,
-			arch: of,
-			size,
-			sha256: digest,
-			path,
-			archive,
-		}),
-	);
-	const lock: Lock = {
-		suite: repository.suite,
-		arch,
-		roots,
-		exclude,
-		releases: repository.releases,
-		packages,
-	};
-	return { lock, notes: repository.notes, ...split(packages) };
-}
-
-/** Fetches packages once, however often they are asked for, and adds up the progress. */
-function fetcher(
-	options: BuildOptions,
-	cache: string,
-): (packages: readonly PackageRef[]) => Promise<FetchedPackage[]> {
-	return (packages) =>
-		fetchPackages(packages, {
-			...options,
-			cache,
-			signal: options.signal,
-			report: ({ what, done, total, cached }) =>
-				options.progress?.({ step: "download", what, done, total, cached }),
-		});
-}
-
 function firmwareOf(
-	modules: readonly { readonly path: string; readonly firmware: readonly string[] }[],
+	modules: readonly PlacedModule[],
 	wishes: ReturnType<typeof wishesFor>,
 ): string[] {
-	const chosen = wishes.chosen(modules as never);
+	const chosen = wishes.chosen(modules);
 	return [...new Set(chosen.flatMap((module) => module.firmware))].sort();
-}
-
-async function kernelBytes(
-	cache: string,
-	ref: PackageRef,
-	open: () => Promise<KernelPackage>,
-): Promise<{ readonly path: string; readonly size: number; readonly sha256: string }> {
-	const folder = join(cache, "kernels", keyOf("kernel", ref.sha256));
-	await onceMade(folder, async (draft) => {
-		const { kernel } = await open();
-		await writeFile(join(draft, "kernel"), kernel);
-		await writeFile(
-			join(draft, "kernel.json"),
-			JSON.stringify({ size: kernel.length, sha256: sha256(kernel) }),
-		);
-	});
-	const meta = await readJson<{ size: number; sha256: string }>(folder, "kernel.json");
-	return { ...meta, path: join(folder, "kernel") };
-}
-
-/** Makes the image directory from files and texts: complete, or not there. Within the cache, files are shared. */
-async function place(
-	directory: string,
-	files: readonly (readonly [string, Uint8Array | string])[],
-): Promise<void> {
-	await mkdir(dirname(directory), { recursive: true });
-	const draft = await mkdtemp(`${directory}.`);
-	try {
-		await chmod(draft, 0o755);
-		await mkdir(join(draft, "layers"));
-		for (const [name, content] of files) {
-			const path = join(draft, name);
-			if (typeof content !== "string") await writeFile(path, content);
-			// A hard link costs nothing; on another file system, copy.
-			else await link(content, path).catch(() => copyFile(content, path));
-		}
-		if (await exists(directory)) {
-			if (!(await exists(join(directory, "manifest.json")))) {
-				throw imageError("usage", "IMAGE_NOT_FOUND", "there is something else in this place", {
-					where: directory,
-					remedy: "Name a directory that does not exist yet, or an older image.",
-				});
-			}
-			await rm(directory, { recursive: true });
-		}
-		await rename(draft, directory);
-	} finally {
-		await rm(draft, { recursive: true, force: true });
-	}
 }
 
 /** As Promise.all, but waits for all to end, so that nothing goes on writing behind the error. */
@@ -491,14 +283,6 @@ function digests(packages: readonly PackageRef[]): string[] {
 
 /** Everything of the recipe that the base layer depends on. */
 function recipeKey(recipe: Recipe): unknown {
-	const { drop, keepLibraries, join: joins, files, enable, mask } = recipe;
-	return [drop, keepLibraries, joins, files, enable, mask];
-}
-
-function keyOf(...inputs: readonly unknown[]): string {
-	return sha256(Buffer.from(JSON.stringify([generation, ...inputs])));
-}
-
-function sha256(bytes: Uint8Array): string {
-	return createHash("sha256").update(bytes).digest("hex");
+	const { drop, keepLibraries, standIns, join: joins, files, enable, mask } = recipe;
+	return [drop, keepLibraries, joins, files, enable, mask, ...(standIns ?? [])];
 }

@@ -1,22 +1,26 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { concat, text } from "../bytes/index.ts";
 import { decompress } from "../compress/index.ts";
 import {
 	chooseModules,
 	type FetchedPackage,
+	inParallel,
 	type KernelFiles,
 	type ModuleInfo,
 	type ModuleWishes,
 	moduleTables,
 	type Package,
 	type PackageIndex,
+	type PackageRef,
 	type PlacedModule,
 	readDeb,
 	readModule,
 } from "../debian/index.ts";
-import { onceMade } from "./cache.ts";
+import { onceMade, readJson } from "./cache.ts";
 import { imageError } from "./errors.ts";
+import { keyOf, sha256 } from "./layers.ts";
 import type { Architecture } from "./manifest.ts";
 import { FileTree, toKey } from "./tree.ts";
 
@@ -122,8 +126,8 @@ export async function indexModules(
 				options.progress?.(++done, paths.length, path);
 			}
 		};
-		// liblzma unpacks in threads of its own, one for each caller that waits.
-		await Promise.all(Array.from({ length: 4 }, worker));
+		// Modules are unpacked in threads, one for each caller that waits.
+		await Promise.all(Array.from({ length: availableParallelism() }, worker));
 		modules.sort((a, b) => (a.path < b.path ? -1 : 1));
 		const { builtinModinfo, ...rest } = kernel.files;
 		const index = { release: kernel.release, modules, files: rest };
@@ -146,7 +150,7 @@ export async function indexModules(
 export async function unpacked(path: string, packed: Uint8Array): Promise<Uint8Array> {
 	if (path.endsWith(".ko")) return packed;
 	const parts: Uint8Array[] = [];
-	const options = { maxOutput: maxModule, where: path, threads: 1 };
+	const options = { maxOutput: maxModule, where: path, threads: 1, eager: true };
 	for await (const part of decompress([packed], options)) parts.push(part);
 	return parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(parts);
 }
@@ -160,6 +164,7 @@ export async function makeModules(
 	wishes: ModuleWishes,
 	form: ModuleForm,
 	owner: string,
+	signal?: AbortSignal,
 ): Promise<{
 	readonly tree: FileTree;
 	readonly chosen: readonly PlacedModule[];
@@ -169,10 +174,18 @@ export async function makeModules(
 	const tree = new FileTree();
 	const root = `usr/lib/modules/${kernel.release}`;
 	const placed: PlacedModule[] = [];
-	for (const module of choice.modules) {
-		const packed = kernel.modules.get(module.path) ?? new Uint8Array(0);
+	const contents = await inParallel(
+		choice.modules,
+		availableParallelism(),
+		signal,
+		async ({ path }) => {
+			const packed = kernel.modules.get(path) ?? new Uint8Array(0);
+			return form === "kept" ? packed : unpacked(path, packed);
+		},
+	);
+	for (const [i, module] of choice.modules.entries()) {
 		const path = form === "kept" ? module.path : module.path.replace(/\.ko\.\w+$/, ".ko");
-		const content = form === "kept" ? packed : await unpacked(module.path, packed);
+		const content = contents[i] ?? new Uint8Array(0);
 		tree.set(`${root}/${path}`, { kind: "file", mode: 0o644, owner, content });
 		placed.push({ ...module, path });
 	}
@@ -180,4 +193,23 @@ export async function makeModules(
 		tree.set(`${root}/${name}`, { kind: "file", mode: 0o644, owner, content });
 	}
 	return { tree, chosen: choice.modules, unanswered: choice.unanswered };
+}
+
+/** The kernel itself, in the cache. */
+export async function kernelBytes(
+	cache: string,
+	ref: PackageRef,
+	open: () => Promise<KernelPackage>,
+): Promise<{ readonly path: string; readonly size: number; readonly sha256: string }> {
+	const folder = join(cache, "kernels", keyOf("kernel", ref.sha256));
+	await onceMade(folder, async (draft) => {
+		const { kernel } = await open();
+		await writeFile(join(draft, "kernel"), kernel);
+		await writeFile(
+			join(draft, "kernel.json"),
+			JSON.stringify({ size: kernel.length, sha256: sha256(kernel) }),
+		);
+	});
+	const meta = await readJson<{ size: number; sha256: string }>(folder, "kernel.json");
+	return { ...meta, path: join(folder, "kernel") };
 }

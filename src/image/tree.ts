@@ -109,10 +109,29 @@ export class FileTree {
 		}
 	}
 
-	/** As the cpio writer takes them. */
+	/**
+	 * As the cpio writer takes them, what resembles one another side by side: programs behind texts, each package's
+	 * together. So a compressor finds more than it would by path.
+	 */
 	entries(): CpioEntry<never>[] {
-		return [...this.nodes].map(([path, node]) => entryOf(toBytes(path), node));
+		const keys = new Map(
+			[...this.nodes].map(([path, node]) => [path, `${rankOf(node)} ${node.owner ?? ""}\0${path}`]),
+		);
+		const order = (path: string): string => keys.get(path) ?? "";
+		return [...this.nodes]
+			.sort(([a], [b]) => (order(a) < order(b) ? -1 : 1))
+			.map(([path, node]) => entryOf(toBytes(path), node));
 	}
+}
+
+const elfMagic = 0x7f454c46;
+
+function rankOf(node: TreeNode): number {
+	if (node.kind === "directory") return 0;
+	if (node.kind !== "file") return 1;
+	const { content } = node;
+	if (content.length < 4) return 1;
+	return new DataView(content.buffer, content.byteOffset).getUint32(0) === elfMagic ? 3 : 2;
 }
 
 function entryOf(name: Uint8Array, node: TreeNode): CpioEntry<never> {

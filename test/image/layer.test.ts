@@ -7,7 +7,7 @@ import { codecs } from "../../src/compress/index.ts";
 import { type CpioEntry, readCpio } from "../../src/cpio/index.ts";
 import { bestPacking, writeLayer } from "../../src/image/layer.ts";
 import { pruneTree } from "../../src/image/prune.ts";
-import { FileTree } from "../../src/image/tree.ts";
+import { FileTree, type TreeNode } from "../../src/image/tree.ts";
 import { squarify } from "../../src/image/treemap.ts";
 
 let home = "";
@@ -23,11 +23,33 @@ const entries: CpioEntry<never>[] = [
 	{ kind: "file", name: "etc/a", content: "a" },
 ];
 
-test("the same entries, in whichever order, give the same bytes", async () => {
-	const one = await writeLayer(join(home, "1"), entries, bestPacking());
-	const two = await writeLayer(join(home, "2"), [...entries].reverse(), bestPacking());
+test("the same files, added in whichever order, give the same bytes: what is alike lies together", async () => {
+	const nodes: [string, TreeNode][] = [
+		["usr/bin/b", { kind: "file", owner: "b", mode: 0o755, content: utf8("\x7fELF, b") }],
+		["usr/lib/b", { kind: "file", owner: "b", mode: 0o644, content: utf8("\x7fELF, b") }],
+		["usr/bin/a", { kind: "file", owner: "c", mode: 0o755, content: utf8("\x7fELF, c") }],
+		["usr/bin/c", { kind: "link", owner: "b", mode: 0o755, target: "usr/bin/b" }],
+		["usr/share/t", { kind: "file", owner: "x", mode: 0o644, content: utf8("text") }],
+		["bin", { kind: "symlink", owner: "b", mode: 0o777, target: "usr/bin" }],
+		["usr/bin", { kind: "directory", owner: "b", mode: 0o755 }],
+	];
+	const trees = [nodes, [...nodes].reverse()].map((list) => {
+		const tree = new FileTree();
+		for (const [path, node] of list) tree.set(path, node);
+		return tree;
+	});
+	const [one, two] = await Promise.all(
+		trees.map((tree, i) => writeLayer(join(home, `${i}`), tree.entries(), bestPacking())),
+	);
 	expect(two).toEqual(one);
-	expect(await readFile(join(home, "1"))).toEqual(await readFile(join(home, "2")));
+	expect(await readFile(join(home, "0"))).toEqual(await readFile(join(home, "1")));
+	const order = trees[0]?.entries().map(({ name }) => Buffer.from(name).toString());
+	expect(order?.slice(0, 1)).toEqual(["usr/bin"]);
+	expect(order?.slice(-4)).toEqual(["usr/share/t", "usr/bin/b", "usr/lib/b", "usr/bin/a"]);
+});
+
+test("the memory that files take is counted in pages", async () => {
+	const one = await writeLayer(join(home, "2"), entries, bestPacking());
 	// Two pages for the one, one for the other; the link counts once.
 	expect(one.memorySize).toBe(3 * 4096 + 4096);
 });
@@ -41,7 +63,7 @@ test("the layer unpacks to what was put in", async () => {
 	const whole = Buffer.concat(parts);
 	expect(whole.length).toBe(written.unpackedSize);
 	const names = [...readCpio(whole)].map((entry) => Buffer.from(entry.name).toString());
-	expect(names).toEqual(["bin", "etc", "etc/a", "usr", "usr/bin", "usr/bin/b", "usr/bin/c"]);
+	expect(names).toEqual(["usr", "usr/bin", "usr/bin/b", "bin", "usr/bin/c", "etc", "etc/a"]);
 });
 
 test("scripts without interpreter and links to nothing go, what is used stays", () => {
