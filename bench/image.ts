@@ -1,52 +1,83 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { cacheFolder, findMirror, openRepository, readLock, solve } from "../src/debian/index.ts";
+import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+	cacheFolder,
+	findMirror,
+	openRepository,
+	type PackageRef,
+	readLock,
+	solve,
+} from "../src/debian/index.ts";
 import { rescue } from "../src/image/index.ts";
 import { find } from "../test/support/programs.ts";
 import type { Benchmark } from "./frame/frame.ts";
 
-/** Against mmdebstrap unpacking the same packages, both from what they have downloaded before. */
+/** Where a package lies in a cache of ours. */
+const blob = (cache: string, { sha256 }: PackageRef): string =>
+	join(cache, "sha256", sha256.slice(0, 2), sha256);
+
+function place(from: string, to: string): void {
+	mkdirSync(dirname(to), { recursive: true });
+	try {
+		linkSync(from, to);
+	} catch {
+		copyFileSync(from, to);
+	}
+}
+
+/** Against mmdebstrap unpacking the same packages, both from packages downloaded before and from nothing else. */
 const build: Benchmark = {
 	name: "image/build",
 	async run(frame) {
-		const [program = "node", ...words] = frame.ekexec;
 		const lock = join(frame.scratch, "lock.json");
-		const out = join(frame.scratch, "image");
-		const again = [program, ...words, "image", "build", "--out", out];
+		const image = join(frame.scratch, "image");
+		const [program = "node", ...words] = frame.ekexec;
 		frame.say("filling the package cache");
-		execFileSync(program, [...words, "image", "build", "--out", out, "--lock", lock], {
-			stdio: "inherit",
-		});
+		const first = ["image", "build", "--out", image, "--lock", lock];
+		execFileSync(program, [...words, ...first], { stdio: ["ignore", "ignore", "inherit"] });
 		const { packages } = readLock(readFileSync(lock, "utf8"));
-		const names = packages
-			.map(({ name }) => name)
-			.filter((name) => !/^(?:linux-image|firmware)-/.test(name));
+
+		const cache = join(frame.scratch, "cache");
+		for (const one of packages) place(blob(cacheFolder(), one), blob(cache, one));
+		const ekexec = ["env", `EKEXEC_CACHE=${cache}`, program, ...words];
+		const again = [...ekexec, "image", "build", "--out", image, "--locked", lock];
+
+		const base = packages.filter(({ name }) => !/^(?:linux-image|firmware)-/.test(name));
+		const debs = join(frame.scratch, "debs");
+		for (const one of base) {
+			const { name, version, arch } = one;
+			const file = `${name}_${version.replaceAll(":", "%3a")}_${arch}.deb`;
+			place(blob(cache, one), join(debs, file));
+		}
 		const { main } = await findMirror();
 		const tar = join(frame.scratch, "tree.tar");
-		const layers = join(cacheFolder(), "layers");
+		const missing =
+			find("mmdebstrap") === undefined ? "not on this machine: mmdebstrap" : undefined;
 		await frame.compare(
-			"the base layer's packages: unpacked, configured, compressed (ekexec) or unpacked to an uncompressed tar (mmdebstrap)",
+			"from packages at hand: a generic image, kernel, modules and firmware too, compressed (ekexec); " +
+				"the base layer's packages alone, to an uncompressed tar (mmdebstrap)",
 			[
 				{
-					name: "ekexec image build, uncached layers",
-					argv: [...again, "--locked", lock],
-					before: () => rmSync(layers, { recursive: true, force: true }),
+					name: "ekexec image build, nothing cached but packages",
+					argv: again,
+					before: () => {
+						for (const folder of ["layers", "kernels", "modules"]) {
+							rmSync(join(cache, folder), { recursive: true, force: true });
+						}
+					},
 				},
 				{ name: "ekexec image build, all cached", argv: again },
 				{
 					name: "mmdebstrap --variant=extract",
 					argv: [
-						"mmdebstrap",
-						"--quiet",
-						"--variant=extract",
-						"--mode=unshare",
-						`--include=${names.join(",")}`,
-						rescue.suite,
-						tar,
-						main.href,
+						...["mmdebstrap", "--quiet", "--variant=extract", "--skip=download/empty"],
+						`--setup-hook=mkdir -p "$1/var/cache/apt/archives"`,
+						`--setup-hook=cp -l ${debs}/*.deb "$1/var/cache/apt/archives/" || cp ${debs}/*.deb "$1/var/cache/apt/archives/"`,
+						`--include=${base.map(({ name }) => name).join(",")}`,
+						...[rescue.suite, tar, main.href],
 					],
-					missing: find("mmdebstrap") === undefined ? "not on this machine: mmdebstrap" : undefined,
+					missing,
 					before: () => rmSync(tar, { force: true }),
 				},
 			],
