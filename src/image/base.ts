@@ -1,9 +1,22 @@
 import { concat, utf8 } from "../bytes/index.ts";
-import { compareVersions, defaultDrops, type FetchedPackage, readDeb } from "../debian/index.ts";
+import {
+	compareVersions,
+	type DebEntry,
+	defaultDrops,
+	type FetchedPackage,
+	importsOf,
+	inParallel,
+	readDeb,
+	readElf,
+	standIn,
+} from "../debian/index.ts";
 import { imageError } from "./errors.ts";
 import { type Pruned, pruneTree } from "./prune.ts";
-import { matcher, type Recipe } from "./recipe.ts";
+import { matcher, type Recipe, type SinceVersion } from "./recipe.ts";
 import { FileTree, toKey } from "./tree.ts";
+
+/** Packages read at the same time: while one is looked through, others are decompressed by threads. */
+const readers = 4;
 
 /** Unpacks packages and writes the recipe's configuration over them: the tree of the base layer. */
 export async function makeBase(
@@ -20,28 +33,65 @@ export async function makeBase(
 	const dropped = matcher(recipe.drop);
 	const parts = recipe.join.map((rule) => ({ ...rule, matches: matcher([rule.from]) }));
 	const drop = defaultDrops.filter((pattern) => !pattern.startsWith("!"));
-	for (const one of packages) {
+	const read = await inParallel(packages, readers, options.signal, async (one, signal) => {
 		const { name, version, size } = one.package;
 		const where = `${name} ${version}`;
-		options.progress?.(done, total, where);
-		for await (const entry of readDeb(one.file, { drop, where, ...signalOf(options) })) {
+		const entries: DebEntry[] = [];
+		for await (const entry of readDeb(one.file, { drop, where, signal })) {
 			const path = toKey(entry.name);
-			const joined = parts.some((part) => part.matches(path));
-			if (joined || !dropped(path)) tree.add(entry, name);
+			if (!dropped(path) || parts.some((part) => part.matches(path))) entries.push(entry);
 		}
 		done += size;
+		options.progress?.(done, total, where);
+		return entries;
+	});
+	for (const [i, one] of packages.entries()) {
+		for (const entry of read[i] ?? []) tree.add(entry, one.package.name);
 	}
 	options.progress?.(done, total, "");
 	for (const part of parts) joinFiles(tree, part.path, part.matches);
 	tree.remove((path) => dropped(path));
-	configure(tree, recipe, new Map(packages.map((one) => [one.package.name, one.package.version])));
+	const versions = new Map(packages.map((one) => [one.package.name, one.package.version]));
+	configure(tree, recipe, versions);
+	replaceLibraries(tree, recipe, versions);
 	const pruned = pruneTree(tree, recipe.keepLibraries);
 	enable(tree, recipe);
 	return { tree, pruned };
 }
 
-function signalOf(options: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
-	return options.signal === undefined ? {} : { signal: options.signal };
+function replaceLibraries(
+	tree: FileTree,
+	recipe: Recipe,
+	versions: ReadonlyMap<string, string>,
+): void {
+	const rules = (recipe.standIns ?? []).flatMap(({ library, answers, when }) =>
+		applies(when, versions) ? [{ matches: matcher([library]), answers }] : [],
+	);
+	if (rules.length === 0) return;
+	const imports = new Map<string, Set<string>>();
+	for (const [path, node] of tree.nodes) {
+		const elf = node.kind === "file" ? readElf(node.content, path) : undefined;
+		if (node.kind !== "file" || elf?.bits !== 64 || elf.needed.length === 0) continue;
+		const names = importsOf(node.content, path);
+		for (const needed of elf.needed) {
+			const all = imports.get(needed) ?? new Set();
+			for (const name of names) all.add(name);
+			imports.set(needed, all);
+		}
+	}
+	for (const [path, node] of tree.nodes) {
+		const rule = node.kind === "file" ? rules.find(({ matches }) => matches(path)) : undefined;
+		if (node.kind !== "file" || rule === undefined) continue;
+		const soname = readElf(node.content, path)?.soname ?? "";
+		const wanted = imports.get(soname) ?? new Set();
+		tree.set(path, { ...node, content: standIn(node.content, wanted, rule.answers, path) });
+	}
+}
+
+function applies(when: SinceVersion | undefined, versions: ReadonlyMap<string, string>): boolean {
+	if (when === undefined) return true;
+	const version = versions.get(when.package);
+	return version !== undefined && compareVersions(version, when.from) >= 0;
 }
 
 function joinFiles(tree: FileTree, path: string, matches: (path: string) => boolean): void {
@@ -62,10 +112,7 @@ function joinFiles(tree: FileTree, path: string, matches: (path: string) => bool
 
 function configure(tree: FileTree, recipe: Recipe, versions: ReadonlyMap<string, string>): void {
 	for (const file of recipe.files) {
-		if (file.when !== undefined) {
-			const version = versions.get(file.when.package);
-			if (version === undefined || compareVersions(version, file.when.from) < 0) continue;
-		}
+		if (!applies(file.when, versions)) continue;
 		const { path } = file;
 		const node = { owner: undefined };
 		if ("link" in file)

@@ -1,3 +1,4 @@
+import type { Answers } from "../debian/index.ts";
 import type { Architecture } from "./manifest.ts";
 
 /**
@@ -17,6 +18,15 @@ export interface Recipe {
 	readonly drop: readonly string[];
 	/** Libraries that nothing links with but something opens at run time: patterns of paths. All others go. */
 	readonly keepLibraries: readonly string[];
+	/**
+	 * Libraries that programs are linked with, for features that nobody uses here: in their place, what starts and
+	 * refuses. `library` is a pattern of paths. What only they needed goes.
+	 */
+	readonly standIns?: readonly {
+		readonly library: string;
+		readonly answers: Answers;
+		readonly when?: SinceVersion;
+	}[];
 	/** Files made by joining others, sorted by name; the others go. */
 	readonly join: readonly { readonly path: string; readonly from: string }[];
 	/** Written over what the packages hold. */
@@ -30,11 +40,16 @@ export interface Recipe {
 	readonly firmware: FirmwareRecipe;
 }
 
+/** Only with a package of at least this version (Debian's ordering). */
+export interface SinceVersion {
+	readonly package: string;
+	readonly from: string;
+}
+
 /** One file, symlink or directory of the configuration, owned by root. */
 export type RecipeFile = {
 	readonly path: string;
-	/** Only with a package of at least this version (Debian's ordering). */
-	readonly when?: { readonly package: string; readonly from: string };
+	readonly when?: SinceVersion;
 } & (
 	| { readonly content: string; readonly mode?: number }
 	| { readonly link: string }
@@ -45,6 +60,8 @@ export type RecipeFile = {
 export interface ModuleSets {
 	/** For an image fit for any machine. */
 	readonly generic: readonly string[];
+	/** Besides those, for an image for one target whose devices ask for them. */
+	readonly rare?: readonly string[];
 	/** Always there, also in an image for one target: names of modules. */
 	readonly core: readonly string[];
 	/** Modules a file system needs besides the one of its name: by what /proc/mounts calls it. */

@@ -40,8 +40,8 @@ export interface KeyedWishes extends ModuleWishes {
 }
 
 /**
- * The modules of an image: without a target, all that the recipe calls generic. With one, those of them that its
- * devices ask for, that were loaded there, or that its file systems need, and the recipe's core.
+ * The modules of an image: without a target, all that the recipe calls generic. With one, those of them and of the
+ * rare ones that its devices ask for, that were loaded there, or that its file systems need, and the recipe's core.
  */
 export function wishesFor(sets: ModuleSets, target?: ImageTarget): KeyedWishes {
 	const generic = matcher(sets.generic);
@@ -58,12 +58,14 @@ export function wishesFor(sets: ModuleSets, target?: ImageTarget): KeyedWishes {
 						]),
 					],
 					modaliases: [...target.modaliases, ...(target.modules ?? [])],
-					within: generic,
+					within: matcher([...sets.generic, ...(sets.rare ?? [])]),
 				};
 	return {
 		...wishes,
 		key: [
-			target === undefined ? sets.generic : [target, sets.generic, sets.filesystems],
+			target === undefined
+				? sets.generic
+				: [target, sets.generic, sets.filesystems, ...(sets.rare === undefined ? [] : [sets.rare])],
 			sets.core,
 		],
 		chosen: (modules) => chooseModules(modules, wishes).modules,

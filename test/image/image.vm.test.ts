@@ -150,7 +150,10 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 	});
 
 	test("the greeting tells what this is, for how long, and which disks are here", async () => {
-		const greeting = await rescue.ssh("cat /etc/motd");
+		// Told anew when a disk comes, which takes a moment on a busy host.
+		const greeting = await rescue.ssh(
+			"for i in $(seq 150); do grep -q nvme0n1 /etc/motd && break; sleep 1; done; cat /etc/motd",
+		);
 		for (const part of [/ekexec rescue system/, /In place of web1/, / up /, /nvme0n1/, /reboot/]) {
 			expect(greeting).toMatch(part);
 		}

@@ -269,7 +269,12 @@ LLDP=no
 		content: "\\e{bold}ekexec rescue system\\e{reset}  \\n  \\l  kernel \\r\n",
 	},
 
-	// The greeting, told anew every minute, for it says how long the system is up and which disks are here.
+	// The greeting, told anew when a disk comes and every minute: it says which are here and how long the system is up.
+	{
+		path: "usr/lib/udev/rules.d/99-ekexec.rules",
+		content:
+			'ACTION=="add", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", KERNEL!="loop*|ram*|zram*|dm-*", TAG+="systemd", ENV{SYSTEMD_WANTS}+="ekexec-greeting.service"\n',
+	},
 	{ path: "usr/lib/tmpfiles.d/ekexec.conf", content: "d /run/ekexec 0755 root root\n" },
 	{ path: "etc/ekexec/greeting", content: greeting },
 	{ path: "etc/ekexec/next-steps", content: nextSteps },
@@ -278,6 +283,8 @@ LLDP=no
 		path: "etc/systemd/system/ekexec-greeting.service",
 		content: `[Unit]
 Description=Greeting of the rescue system
+# A shelf of disks is no crash loop.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

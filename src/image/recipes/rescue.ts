@@ -166,8 +166,14 @@ export const rescue: Recipe = {
 		// Arrays are assembled when the person asks for it, not when their disks are found.
 		"usr/lib/udev/rules.d/64-md-raid-assembly.rules",
 		"usr/sbin/{arpd,chmem,genl,ldattach,readprofile,rtcwake,rtmon,tc,zic,ldconfig*,iconvconfig,sulogin,faillock,mdmonitor,dcb,devlink,rdma,vdpa,tipc,xfs_scrub*,e2scrub*,rtacct,update-*,dpkg-*,rmt*,runuser,smartd,lvmpolld,nologin,mkhomedir_helper,pam_*,unix_*,e2scrub_all,newusers,validlocale,remove-shell,add-shell,installkernel}",
-		"usr/bin/{busctl,btrfs-convert,btrfs-image,btrfs-map-logical,chcon,csplit,dir,fmt,fold,hostid,ipcs,ipcrm,logname,lowntfs-3g,lsmem,ntfsdecrypt,ntfssecaudit,ntfsrecover,ntfswipe,ntfsusermap,ntfscmp,ntfsmove,ntfsfallocate,ntfstruncate,ntfscat,ntfsls,ntfscp,ntfscluster,numfmt,pathchk,pcilmr,pinky,pr,ptx,rdma,runcon,ssh-keyscan,sum,systemd-analyze,tsort,uclampset,users,vdir,pzstd,localedef,localectl,timedatectl,hostnamectl,loginctl,pldd,infocmp,tic,toe,captoinfo,infotocap,systemd-cryptenroll,systemd-creds,systemd-hwdb,systemd-path,systemd-sysext,systemd-confext,systemd-vpick,systemd-stdio-bridge,systemd-sysusers,systemd-ac-power,systemd-firstboot,varlinkctl,bootctl,importctl,portablectl,fidentify,b2sum,factor,chfn,chsh,su,newgrp,gpasswd,passwd,sg,gencat,getconf,iconv,zdump,tzselect,catchsegv,c_rehash,rnano,rvim,vimtutor,helpztags,x86_64,i386,linux32,linux64,uname26,sftp,ssh-add,ssh-agent,ssh-argv0,ssh-copy-id,ldd,bashbug,clear_console,pstree.x11,peekfd,prtstat,skill,snice,w.procps,run0,wdctl,lsipc,ipcmk,mcookie,namei,lnstat,ctstat,rtstat,nstat,routel,sprof,mtrace,xtrace,lastlog2,last,lastb,lslogins,hd,cytune,ul,lesspipe,lessfile,lessecho,lesskey,lsusb.py,usb-devices,usbhid-dump,typec_*,bpftool,kernel-install}",
-		"!usr/bin/{sftp,namei,clear_console,ldd,iconv}",
+		"usr/bin/{busctl,btrfs-convert,btrfs-image,btrfs-map-logical,chcon,csplit,dir,fmt,fold,hostid,ipcs,ipcrm,logname,lowntfs-3g,lsmem,ntfsdecrypt,ntfssecaudit,ntfsrecover,ntfswipe,ntfsusermap,ntfscmp,ntfsmove,ntfsfallocate,ntfstruncate,ntfscat,ntfsls,ntfscp,ntfscluster,numfmt,pathchk,pcilmr,pinky,pr,ptx,rdma,runcon,ssh-keyscan,sum,systemd-analyze,tsort,uclampset,users,vdir,pzstd,localedef,localectl,timedatectl,hostnamectl,loginctl,pldd,infocmp,tic,toe,captoinfo,infotocap,systemd-cryptenroll,systemd-creds,systemd-hwdb,systemd-path,systemd-sysext,systemd-confext,systemd-vpick,systemd-stdio-bridge,systemd-sysusers,systemd-ac-power,systemd-firstboot,varlinkctl,bootctl,importctl,portablectl,fidentify,b2sum,factor,chfn,chsh,su,newgrp,gpasswd,passwd,sg,gencat,getconf,iconv,zdump,tzselect,catchsegv,c_rehash,rnano,rvim,vimtutor,helpztags,x86_64,i386,linux32,linux64,uname26,sftp,ssh-add,ssh-agent,ssh-argv0,ssh-copy-id,ldd,bashbug,clear_console,pstree.x11,peekfd,prtstat,skill,snice,w.procps,run0,wdctl,lsipc,ipcmk,mcookie,namei,lnstat,ctstat,rtstat,nstat,routel,sprof,mtrace,xtrace,lastlog2,last,lastb,lslogins,hd,cytune,ul,lesspipe,lessfile,lessecho,lesskey,lsusb.py,usb-devices,usbhid-dump,w,who,typec_*,bpftool,kernel-install}",
+		"!usr/bin/{sftp,clear_console,ldd}",
+		// What others here do as well, or what nobody does on a broken machine.
+		"usr/bin/{base32,basenc,btrfs-select-super,btrfstune,chrt,choom,cksum,comm,diff3,dircolors,expand,fusermount,fusermount3,hardlink,iconv,join,locale,lslocks,lsns,more,nl,paste,pidwait,pwdx,rename.ul,sdiff,setpriv,setterm,sha224sum,sha384sum,shred,shuf,slabtop,stdbuf,systemd-cgtop,systemd-delta,systemd-id128,systemd-inhibit,systemd-mount,systemd-socket-activate,systemd-umount,tabs,tload,unexpand}",
+		"usr/sbin/{biosdecode,blkzone,capsh,chcpu,fixparts,getcap,getpcaps,isosize,logsave,mount.fuse*,ownership,setcap,vpddecode,xfs_copy,xfs_estimate,xfs_fsr,xfs_property,xfs_quota,xfs_rtcp,xfs_spaceman}",
+		"usr/libexec/coreutils/**",
+		// sshd has it inside.
+		"usr/lib/openssh/sftp-server",
 		"usr/lib/openssh/{ssh-keysign,ssh-pkcs11-helper,ssh-sk-helper}",
 		"usr/lib/{udisks2,tmux,tc,gcc,compat-ld,gold-ld}/**",
 		"usr/share/{applications,apport,base-files,base-passwd,bash-completion,binfmts,bug,calendar,common-licenses,dbus-1,debianutils,dict,dictionaries-common,doc,doc-base,fish,gcc,gdb,glib-2.0,icons,info,initramfs-tools,keyrings,libgcrypt20,lintian,locale,man,menu,metainfo,mime,misc/magic,nano/extra,openssh,pam,pam-configs,perl5,pixmaps,pkgconfig,polkit-1,python3,readline,runit,smartmontools,systemd,tabset,thumbnailers,util-linux,vim/addons,xml,zoneinfo,zsh,nvme-cli,xfsprogs,lvm}/**",
@@ -203,6 +209,35 @@ export const rescue: Recipe = {
 		"usr/lib/*/device-mapper/**",
 		"usr/lib/*/gconv/**",
 	],
+	standIns: [
+		// curl: no streams of Flash (librtmp, which brings GnuTLS), no directories, no sftp (there is sftp itself), names in ASCII.
+		{ library: "usr/lib/*/librtmp.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/libldap.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/liblber.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/libssh2.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/libpsl.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/libidn2.so.*", answers: { all: -1, named: { idn2_check_version: 0 } } },
+		// ssh and sshd: no Kerberos, and no record of logins in a database that is gone with the power.
+		{ library: "usr/lib/*/libgssapi_krb5.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/libkrb5.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/libwtmpdb.so.*", answers: { all: -1 } },
+		// tcpdump cannot listen to D-Bus, ip cannot load BPF programs.
+		{ library: "usr/lib/*/libdbus-1.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/libbpf.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/libelf-*.so", answers: { all: 0 } },
+		// lsof and ss ask no portmapper, strace shows no stacks.
+		{ library: "usr/lib/*/libtirpc.so.*", answers: { all: 0 } },
+		{ library: "usr/lib/*/{libunwind.so.*,libunwind-*.so.*}", answers: { all: 0 } },
+		// No sessions and no journal to ask: agetty, w, lvm and tmux take that (-ENOSYS) for a system without systemd.
+		// Older sshd tells by it that it is ready.
+		{
+			library: "usr/lib/*/libsystemd.so.*",
+			answers: { all: -38 },
+			when: { package: "openssh-server", from: "1:9.8" },
+		},
+		// tmux allocates as everyone else does.
+		{ library: "usr/lib/*/libjemalloc.so.*", answers: {} },
+	],
 	join: [
 		{ path: "etc/ssl/certs/ca-certificates.crt", from: "usr/share/ca-certificates/mozilla/*.crt" },
 	],
@@ -216,6 +251,8 @@ export const rescue: Recipe = {
 		{ unit: "ekexec-zram.service", by: "swap.target" },
 	],
 	mask: ["tmp.mount"],
+	// initramfs_options: the kernel's own tmpfs for the initramfs takes half of the memory unless told (Linux 6.18, and
+	// the stable kernels of Debian 12 and 13); /etc/fstab sets it to less once there is a system.
 	commandLine: {
 		amd64:
 			"console=ttyS0,115200n8 console=tty0 panic=30 nomodeset md_mod.start_ro=1 raid=noautodetect initramfs_options=size=100% systemd.gpt_auto=0",
