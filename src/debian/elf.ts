@@ -2,8 +2,10 @@ import {
 	Cursor,
 	EkexecError,
 	type Endian,
+	type Field,
 	raw,
 	readStruct,
+	type Struct,
 	struct,
 	text,
 	u8,
@@ -31,7 +33,21 @@ const DT_RUNPATH = 29;
 const NT_FDO_DLOPEN_METADATA = 0x407c0c0a;
 
 // Elf64_Ehdr and Elf32_Ehdr behind e_ident
-export const header64 = struct("Elf64_Ehdr", {
+export const header64: Struct<
+	{
+		readonly [name in
+			| "e_type"
+			| "e_machine"
+			| "e_version"
+			| "e_flags"
+			| "e_ehsize"
+			| "e_phentsize"
+			| "e_phnum"
+			| "e_shentsize"
+			| "e_shnum"
+			| "e_shstrndx"]: Field<number>;
+	} & { readonly [name in "e_entry" | "e_phoff" | "e_shoff"]: Field<bigint> }
+> = struct("Elf64_Ehdr", {
 	e_type: u16,
 	e_machine: u16,
 	e_version: u32,
@@ -61,7 +77,17 @@ const header32 = struct("Elf32_Ehdr", {
 	e_shnum: u16,
 	e_shstrndx: u16,
 });
-export const program64 = struct("Elf64_Phdr", {
+export const program64: Struct<
+	{ readonly [name in "p_type" | "p_flags"]: Field<number> } & {
+		readonly [name in
+			| "p_offset"
+			| "p_vaddr"
+			| "p_paddr"
+			| "p_filesz"
+			| "p_memsz"
+			| "p_align"]: Field<bigint>;
+	}
+> = struct("Elf64_Phdr", {
 	p_type: u32,
 	p_flags: u32,
 	p_offset: u64,
