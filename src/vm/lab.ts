@@ -24,15 +24,27 @@ export async function qemuCommand(
 	const found = findQemu(architecture);
 	if (found !== undefined) return { qemu: [found] };
 	options.say?.("QEMU is not installed; taking it from Debian's packages into the cache");
+	return { qemu: await packagedQemu(architecture, options) };
+}
+
+/** QEMU out of Debian's packages, run by its own loader, with libraries and firmware of its own. */
+export async function packagedQemu(
+	architecture: VmArchitecture,
+	options: { readonly mirror?: string; readonly signal?: AbortSignal } = {},
+): Promise<readonly string[]> {
 	const roots = architecture === "amd64" ? ["qemu-system-x86", "seabios"] : ["qemu-system-arm"];
 	const packages = await unpackPackages([...roots, "qemu-system-data", "ipxe-qemu"], {
 		suite: "trixie",
+		// What only windows and sound need. With wildcards care is called for: libgl* would be libglib, too.
 		exclude: [
 			"libgtk*",
 			"libsdl*",
 			"libspice*",
 			"libvirglrenderer*",
-			"libgl*",
+			"libgl1*",
+			"libglx*",
+			"libglvnd*",
+			"libgles*",
 			"libcacard*",
 			"libpulse*",
 		],
@@ -40,15 +52,11 @@ export async function qemuCommand(
 		signal: options.signal,
 	});
 	const words = await packages.run(qemuProgram(architecture));
-	return {
-		qemu: [
-			...words,
-			"-L",
-			packages.path("usr/share/qemu"),
-			"-L",
-			packages.path("usr/share/seabios"),
-		],
-	};
+	return [
+		...words,
+		...["-L", packages.path("usr/share/qemu")],
+		...["-L", packages.path("usr/share/seabios")],
+	];
 }
 
 /** A victim that runs, and how to log in. */
@@ -150,8 +158,11 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 	} catch (error) {
 		const console = vm.console.tail();
 		await stop();
+		const said = (await vm.exited).trim();
 		throw error instanceof EkexecError
-			? error.with({ found: `on its console:\n${console}` })
+			? error.with({
+					found: `${said === "" ? "" : `QEMU says: ${said}\n`}on its console:\n${console}`,
+				})
 			: error;
 	}
 }
