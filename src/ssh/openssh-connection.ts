@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
 	type AuthenticatedBy,
 	type Channel,
@@ -96,7 +97,11 @@ export class OpenSshConnection implements Connection {
 	static async make(parts: MasterParts, started: Started): Promise<OpenSshConnection> {
 		const { facts } = started;
 		const shown = facts.hostKey ?? { type: "", fingerprint: "" };
-		const known = hostKeyOf(parts, shown.fingerprint);
+		const known = hostKeyOf(
+			parts,
+			shown.fingerprint,
+			join(dirname(started.control), "known_hosts"),
+		);
 		const by = await loginKey(parts, facts);
 		const connection = new OpenSshConnection(parts, started, by);
 		// A key vouched for by a certificate stands in no file here, but its fingerprint was verified.

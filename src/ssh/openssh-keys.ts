@@ -48,13 +48,17 @@ function readQuietly(path: string): string | undefined {
 	}
 }
 
-/** The host's key, if a known_hosts file has it. */
-export function hostKeyOf(parts: LoginFacts, fingerprint: string): PublicKey | undefined {
+/** The host's key, if a known_hosts file has it; `learnt` is the one that ssh may have written for this login. */
+export function hostKeyOf(
+	parts: LoginFacts,
+	fingerprint: string,
+	learnt: string,
+): PublicKey | undefined {
 	const { expectHostKey } = parts;
 	if (typeof expectHostKey === "object" && expectHostKey.fingerprint === fingerprint)
 		return expectHostKey;
 	const { userKnownHostsFiles, globalKnownHostsFiles } = parts.options;
-	for (const file of [...userKnownHostsFiles, ...globalKnownHostsFiles]) {
+	for (const file of [learnt, ...userKnownHostsFiles, ...globalKnownHostsFiles]) {
 		for (const { key } of parseKnownHosts(readQuietly(file) ?? "", file)) {
 			if (key.fingerprint === fingerprint) return key;
 		}

@@ -148,9 +148,11 @@ function settings(parts: MasterParts, folder: string): string[] {
 	if (!parts.prompt.possible) chosen.BatchMode = "yes";
 	if (expectHostKey === "any") {
 		Object.assign(chosen, {
-			UserKnownHostsFile: "/dev/null",
+			// A file of this login alone, from which the key is learnt.
+			UserKnownHostsFile: join(folder, "known_hosts"),
 			GlobalKnownHostsFile: "/dev/null",
-			StrictHostKeyChecking: "no",
+			StrictHostKeyChecking: "accept-new",
+			HashKnownHosts: "no",
 			UpdateHostKeys: "no",
 			// To a stranger neither passwords nor the agent.
 			PreferredAuthentications: "publickey",

@@ -479,6 +479,31 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 				"SSH_HOST_KEY_CHANGED",
 			);
 		});
+
+		test("any host key, for who proves the host otherwise: opened by keys only, known_hosts left alone", async () => {
+			const config = ["PasswordAuthentication yes", "KbdInteractiveAuthentication yes"];
+			const authorized = [readFileSync(`${key}.pub`, "utf8")];
+			const before = readFileSync(knownHosts, "utf8");
+			const prompt = answering("secret", "secret", "secret");
+			const any = options({
+				settings: ["StrictHostKeyChecking=yes"],
+				expectHostKey: "any",
+				prompt,
+			});
+			const known = await startSshd(place.path, { config, authorized });
+			const strange = await startSshd(place.path, { config });
+			try {
+				const opened = await connect(`127.0.0.1:${known.port}`, any);
+				expect((await run(opened, ["echo", "in"])).text).toBe("in\n");
+				await opened.close();
+				expect(await codeOf(connect(`127.0.0.1:${strange.port}`, any))).toBe("SSH_AUTH");
+			} finally {
+				await known.stop();
+				await strange.stop();
+			}
+			expect(prompt.questions).toEqual([]);
+			expect(readFileSync(knownHosts, "utf8")).toBe(before);
+		});
 	});
 
 	test("waits for a server that comes later", async () => {
