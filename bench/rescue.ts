@@ -5,7 +5,7 @@ import { noVictim, rescueOptions } from "../test/vm/lab.ts";
 import type { Benchmark, Frame } from "./frame/frame.ts";
 
 /** MiB that victims have, the largest first; the first that is not rescued ends it. */
-const sizes = [2048, 1024, 512, 448, 384, 320, 256];
+const sizes = [2048, 512, 384, 320, 256];
 
 /** From connect to proof on a real Debian 12 that runs under software emulation, and with how little memory it works. */
 const memory: Benchmark = {

@@ -54,3 +54,8 @@ export function warning(id: CheckId, found: string, remedy?: string): Check {
 export function refusal(id: CheckId, found: string, remedy: string): Check {
 	return { id, verdict: "refusal", found, remedy };
 }
+
+/** A number with its noun, as people say it. */
+export function several(count: number, one: string, more: string = `${one}s`): string {
+	return `${count} ${count === 1 ? one : more}`;
+}

@@ -12,6 +12,7 @@ import {
 import type { Network } from "../network/index.ts";
 import { formatTarget, type PublicKey, parseTarget, publicKey } from "../ssh/index.ts";
 import { unproven } from "./causes.ts";
+import { several } from "./check.ts";
 import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
 import { rescueError } from "./error.ts";
 import { tryRun } from "./helper.ts";
@@ -278,7 +279,7 @@ class Rescue {
 			() =>
 				plan.hostKeys.length === 0
 					? "no host key: the rescue system makes one"
-					: `${plan.hostKeys.length} host keys, filled in by the target itself`,
+					: `${several(plan.hostKeys.length, "host key")}, filled in by the target itself`,
 		);
 		return choice;
 	}
@@ -410,8 +411,9 @@ function describePlan(plan: RescuePlan): string {
 		plan.checks.filter((check) => check.verdict === verdict).length;
 	const refusals = count("refusal");
 	const warnings = count("warning");
-	if (refusals > 0) return `refused: ${refusals} of the checks say no`;
-	return warnings > 0 ? `possible, ${warnings} warnings` : "possible";
+	if (refusals > 0)
+		return `refused: ${refusals === 1 ? "one of the checks says" : `${refusals} of the checks say`} no`;
+	return warnings > 0 ? `possible, ${several(warnings, "warning")}` : "possible";
 }
 
 /** One error for all refusals of a plan. */

@@ -59,7 +59,7 @@ describe.skipIf(lacking)(`a host with a broken root is rescued ${lacking}`, () =
 	test("its disk and both cards are known to have drivers in the image, none of which asks for firmware", () => {
 		const drivers = result.plan.checks.filter(({ id }) => id === "drivers");
 		expect(drivers).toEqual([
-			{ id: "drivers", verdict: "ok", found: "for 2 network cards and 1 disks" },
+			{ id: "drivers", verdict: "ok", found: "for 2 network cards and 1 disk" },
 		]);
 		expect(result.plan.image.layers).not.toContain("firmware");
 	});

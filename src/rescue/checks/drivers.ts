@@ -1,6 +1,6 @@
 import type { BlockDevice, Facts } from "../../kexec/facts/facts.ts";
 import type { Link, Plan as NetworkPlan } from "../../network/index.ts";
-import { type Check, note, ok, refusal, warning } from "../check.ts";
+import { type Check, note, ok, refusal, several, warning } from "../check.ts";
 
 /** A card or disk of the target, and the devices on its way that no driver of the image serves. */
 interface Examined {
@@ -62,7 +62,12 @@ export function checkDrivers(
 		);
 	}
 	if (checks.length > 0) return checks;
-	return [ok("drivers", `for ${cards.length} network cards and ${disks.length} disks`)];
+	return [
+		ok(
+			"drivers",
+			`for ${several(cards.length, "network card")} and ${several(disks.length, "disk")}`,
+		),
+	];
 }
 
 /** The cards below the link that this login came in on: members of a bond or bridge count for it. */

@@ -1,6 +1,6 @@
 import type { Facts } from "../../kexec/facts/facts.ts";
 import type { Plan as NetworkPlan } from "../../network/index.ts";
-import { type Check, note, ok, refusal, warning } from "../check.ts";
+import { type Check, note, ok, refusal, several, warning } from "../check.ts";
 import { mib } from "../memory.ts";
 
 /** The network plan's own verdict, with everything it leaves out or changes. */
@@ -33,7 +33,7 @@ export function checkNetwork(plan: NetworkPlan): Check[] {
 	checks.push(
 		ok(
 			"network",
-			`${network.addresses.length} addresses, ${network.routes.length} routes on ${physical}`,
+			`${several(network.addresses.length, "address", "addresses")}, ${several(network.routes.length, "route")} on ${physical}`,
 		),
 	);
 	for (const sentence of changed) checks.push(note("network", sentence));
@@ -50,7 +50,7 @@ export function checkDisks(facts: Facts): Check[] {
 	const checks: Check[] = [
 		ok(
 			"disks",
-			`${disks.length} block devices${root ? `; / is ${root.type} on ${root.source}, ${accessOf(root)}` : ""}`,
+			`${several(disks.length, "block device")}${root ? `; / is ${root.type} on ${root.source}, ${accessOf(root)}` : ""}`,
 		),
 	];
 	const crypt = disks.filter(({ stack }) => stack === "CRYPT").map(({ name }) => name);
