@@ -28,7 +28,7 @@ export const planOptions = {
 	modules: {
 		choices: ["auto", "generic", "target"] as const,
 		default: "auto" as const,
-		describe: "Kernel modules: for any machine, for this one, or whichever its memory allows",
+		describe: "Kernel modules: for any machine, for this one alone, or as its memory allows",
 	},
 	keys: {
 		choices: ["login", "all"] as const,

@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
-import { type BuildProgress, buildImage, type Image, importImage } from "../image/index.ts";
+import {
+	type BuildProgress,
+	buildImage,
+	type Image,
+	type ImageTarget,
+	importImage,
+} from "../image/index.ts";
 import type { Facts } from "../kexec/index.ts";
 import type { Io } from "./command.ts";
 import { showSize } from "./progress.ts";
@@ -51,20 +57,38 @@ export function imageForTarget(
 				},
 			);
 		}
-		const small = (facts.memory?.total ?? Number.POSITIVE_INFINITY) < roomForAllModules;
-		const forTarget = args.modules === "target" || (args.modules === "auto" && small);
-		const { modaliases, filesystems, modules } = facts;
+		const target = targetOf(facts, args.modules);
 		const { image, notes } = await buildImage({
 			architecture,
 			signal,
 			env: io.env,
 			progress: tell(passing),
 			...(args.mirror === undefined ? {} : { mirror: args.mirror }),
-			...(forTarget ? { target: { modaliases, filesystems, modules } } : {}),
+			...(target === undefined ? {} : { target }),
 		});
 		for (const note of notes) say(note);
 		return image;
 	};
+}
+
+/** Devices that are a disk, a network card or what these hang on, by class (PCI, USB) or by what their bus says. */
+const diskOrCard =
+	/^(?:pci:.*bc0[12]|usb:.*ic(?:02|08|0A|FF)|virtio:d0000000[128]v|vmbus:|xen:v|sdio:)/;
+
+/**
+ * By which of the target's facts the modules are chosen. Unless told, an image has what serves any machine, and what
+ * else this one's disks, cards and file systems need: mostly nothing, so that one image serves many from the cache.
+ */
+export function targetOf(
+	facts: Facts,
+	modules: ImageArguments["modules"],
+): ImageTarget | undefined {
+	const { modaliases, filesystems } = facts;
+	const small = (facts.memory?.total ?? Number.POSITIVE_INFINITY) < roomForAllModules;
+	if (modules === "generic") return undefined;
+	if (modules === "target" || small) return { modaliases, filesystems, modules: facts.modules };
+	const own = modaliases.filter((modalias) => diskOrCard.test(modalias));
+	return { modaliases: own, filesystems, besides: true };
 }
 
 /** Progress of a build in words, at most twice a second. */

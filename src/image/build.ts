@@ -2,9 +2,9 @@ import { join } from "node:path";
 import {
 	type Architecture,
 	cacheFolder,
+	chooseModules,
 	type Lock,
 	type PackageRef,
-	type PlacedModule,
 	type RepositoryOptions,
 } from "../debian/index.ts";
 import { makeBase } from "./base.ts";
@@ -141,6 +141,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 		},
 	);
 	const wishes = wishesFor(recipe.modules, options.target);
+	const modules = chooseModules(index.modules, wishes).modules;
 
 	const shop: LayerShop = {
 		cache,
@@ -164,14 +165,18 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 			});
 			return draftOf("base", tree, plan.base);
 		}),
-		layer("modules", "modules", [kernelRef.sha256, wishes.key, form], async () => {
-			const kernel = await openOnce();
-			const made = await makeModules(kernel, index.modules, wishes, form, kernelRef.name, signal);
-			return draftOf("modules", made.tree, [kernelRef]);
-		}),
+		layer(
+			"modules",
+			"modules",
+			[kernelRef.sha256, modules.map(({ path }) => path), form],
+			async () => {
+				const tree = await makeModules(await openOnce(), modules, form, kernelRef.name, signal);
+				return draftOf("modules", tree, [kernelRef]);
+			},
+		),
 	];
 	if (options.firmware !== false && plan.firmware.length > 0) {
-		const wanted = firmwareOf(index.modules, wishes);
+		const wanted = [...new Set(modules.flatMap((module) => module.firmware))].sort();
 		if (wanted.length > 0) {
 			const inputs = [digests(plan.firmware), wanted, recipe.firmware.keep];
 			jobs.push(
@@ -215,7 +220,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 			suite: lock.suite,
 			kernel: `${kernelRef.name} ${kernelRef.version}`,
 		},
-		...(options.target === undefined
+		...(options.target === undefined || options.target.besides
 			? {}
 			: {
 					madeFor: {
@@ -225,7 +230,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 				}),
 	};
 	const contents = formatContents({ files: layers.flatMap((one) => one.contents.files) });
-	const drivers = formatDrivers(driversOf(wishes.chosen(index.modules), index.files));
+	const drivers = formatDrivers(driversOf(modules, index.files));
 	const whole: Manifest = {
 		...manifest,
 		contents: listed("contents.json", contents),
@@ -249,14 +254,6 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 
 function listed(file: string, bytes: Uint8Array): ManifestFile {
 	return { file, size: bytes.length, sha256: sha256(bytes) };
-}
-
-function firmwareOf(
-	modules: readonly PlacedModule[],
-	wishes: ReturnType<typeof wishesFor>,
-): string[] {
-	const chosen = wishes.chosen(modules);
-	return [...new Set(chosen.flatMap((module) => module.firmware))].sort();
 }
 
 /** As Promise.all, but waits for all to end, so that nothing goes on writing behind the error. */

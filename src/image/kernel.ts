@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { concat, text } from "../bytes/index.ts";
 import { decompress } from "../compress/index.ts";
 import {
-	chooseModules,
 	type FetchedPackage,
 	inParallel,
 	type KernelFiles,
 	type ModuleInfo,
-	type ModuleWishes,
 	moduleTables,
 	type Package,
 	type PackageIndex,
@@ -157,33 +155,22 @@ export async function unpacked(path: string, packed: Uint8Array): Promise<Uint8A
 
 export type ModuleForm = "unpacked" | "kept";
 
-/** The tree of the modules layer: the chosen modules, what they need, and the tables for exactly these. */
+/** The tree of the modules layer: the modules given, and the tables for exactly these. */
 export async function makeModules(
 	kernel: KernelPackage,
 	modules: readonly PlacedModule[],
-	wishes: ModuleWishes,
 	form: ModuleForm,
 	owner: string,
 	signal?: AbortSignal,
-): Promise<{
-	readonly tree: FileTree;
-	readonly chosen: readonly PlacedModule[];
-	readonly unanswered: readonly string[];
-}> {
-	const choice = chooseModules(modules, wishes);
+): Promise<FileTree> {
 	const tree = new FileTree();
 	const root = `usr/lib/modules/${kernel.release}`;
 	const placed: PlacedModule[] = [];
-	const contents = await inParallel(
-		choice.modules,
-		availableParallelism(),
-		signal,
-		async ({ path }) => {
-			const packed = kernel.modules.get(path) ?? new Uint8Array(0);
-			return form === "kept" ? packed : unpacked(path, packed);
-		},
-	);
-	for (const [i, module] of choice.modules.entries()) {
+	const contents = await inParallel(modules, availableParallelism(), signal, async ({ path }) => {
+		const packed = kernel.modules.get(path) ?? new Uint8Array(0);
+		return form === "kept" ? packed : unpacked(path, packed);
+	});
+	for (const [i, module] of modules.entries()) {
 		const path = form === "kept" ? module.path : module.path.replace(/\.ko\.\w+$/, ".ko");
 		const content = contents[i] ?? new Uint8Array(0);
 		tree.set(`${root}/${path}`, { kind: "file", mode: 0o644, owner, content });
@@ -192,7 +179,7 @@ export async function makeModules(
 	for (const { name, content } of moduleTables(placed, kernel.files)) {
 		tree.set(`${root}/${name}`, { kind: "file", mode: 0o644, owner, content });
 	}
-	return { tree, chosen: choice.modules, unanswered: choice.unanswered };
+	return tree;
 }
 
 /** The kernel itself, in the cache. */

@@ -1,4 +1,4 @@
-import { chooseModules, type ModuleWishes, type PlacedModule } from "../debian/index.ts";
+import type { ModuleWishes } from "../debian/index.ts";
 import { imageError } from "./errors.ts";
 import { type ModuleSets, matcher } from "./recipe.ts";
 import { parseShape } from "./shape.ts";
@@ -11,6 +11,8 @@ export interface ImageTarget {
 	readonly filesystems: readonly string[];
 	/** Modules loaded there. */
 	readonly modules?: readonly string[];
+	/** Whether that comes on top of what serves any machine; else it is all there is. */
+	readonly besides?: boolean;
 }
 
 /** A machine has some hundred devices, a large one some thousands. */
@@ -33,41 +35,22 @@ export function parseTarget(json: string, where: string): ImageTarget {
 	};
 }
 
-/** Wishes with a key that tells two of them apart. */
-export interface KeyedWishes extends ModuleWishes {
-	readonly key: readonly unknown[];
-	chosen(modules: readonly PlacedModule[]): readonly PlacedModule[];
-}
-
 /**
  * The modules of an image: without a target, all that the recipe calls generic. With one, those of them and of the
  * rare ones that its devices ask for, that were loaded there, or that its file systems need, and the recipe's core.
  */
-export function wishesFor(sets: ModuleSets, target?: ImageTarget): KeyedWishes {
+export function wishesFor(sets: ModuleSets, target?: ImageTarget): ModuleWishes {
 	const generic = matcher(sets.generic);
-	const wishes: ModuleWishes =
-		target === undefined
-			? { paths: generic, names: sets.core }
-			: {
-					names: [
-						...sets.core,
-						...target.filesystems.flatMap((type) => [
-							type,
-							`fs-${type}`,
-							...(sets.filesystems[type] ?? []),
-						]),
-					],
-					modaliases: [...target.modaliases, ...(target.modules ?? [])],
-					within: matcher([...sets.generic, ...(sets.rare ?? [])]),
-				};
+	if (target === undefined) return { paths: generic, names: sets.core };
+	const ofFilesystems = target.filesystems.flatMap((type) => [
+		type,
+		`fs-${type}`,
+		...(sets.filesystems[type] ?? []),
+	]);
 	return {
-		...wishes,
-		key: [
-			target === undefined
-				? sets.generic
-				: [target, sets.generic, sets.filesystems, ...(sets.rare === undefined ? [] : [sets.rare])],
-			sets.core,
-		],
-		chosen: (modules) => chooseModules(modules, wishes).modules,
+		...(target.besides ? { paths: generic } : {}),
+		names: [...sets.core, ...ofFilesystems],
+		modaliases: [...target.modaliases, ...(target.modules ?? [])],
+		within: matcher([...sets.generic, ...(sets.rare ?? [])]),
 	};
 }

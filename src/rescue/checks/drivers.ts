@@ -46,7 +46,7 @@ export function checkDrivers(
 			refusal(
 				"drivers",
 				`the image has no driver for ${tell(lameCards)}: nothing would answer after the jump`,
-				"Take an image with that driver: --modules generic, or one of your own with --image.",
+				"Let the modules be chosen for this target (--modules target), or give an image with that driver (--image).",
 			),
 		);
 	} else if (lameCards.length > 0) {
@@ -57,7 +57,7 @@ export function checkDrivers(
 			warning(
 				"drivers",
 				`the image has no driver for ${tell(lameDisks)}`,
-				"Those disks will not be seen; --modules generic takes more drivers.",
+				"Those disks will not be seen. --modules target chooses for this machine; else --image with one that has them.",
 			),
 		);
 	}
