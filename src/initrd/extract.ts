@@ -142,29 +142,52 @@ class Extractor {
 			return;
 		}
 		const names = this.#names.get(inode);
-		if (wanted && !names?.has(node)) this.#make(node, names);
 		// A kernel links by name: what was a file when the link was noted can be a fifo by now, and opening that waits for ever.
-		if (!takesData || inode.kind !== "file") return;
+		const takes = takesData && inode.kind === "file";
+		if (wanted && !names?.has(node)) this.#make(node, names, takes);
+		if (!takes || this.#fd !== undefined) return;
 		const path = this.#onDisk(inode) ?? (entry.nlink >= 2 ? this.#stash(inode) : undefined);
 		if (path !== undefined) this.#openFor(inode, path);
 	}
 
-	/** Puts a name on disk: one more for what is there, or the first. */
-	#make(node: Node, names: Set<Node> | undefined): void {
+	/** Puts a name on disk: one more for what is there, or the first. A new file stays open if it `takes` what comes. */
+	#make(node: Node, names: Set<Node> | undefined, takes: boolean): void {
 		const { inode } = node;
-		const path = this.#free(node);
 		const other = this.#onDisk(inode);
 		if (other !== undefined) {
+			const path = this.#free(node);
 			attempt(() => linkSync(native(other), native(path)), "link", node);
 		} else if (inode.kind === "file") {
-			const flags =
-				constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-			const fd = attempt(() => openSync(native(path), flags, 0o600), "create", node);
-			this.#settle(fd, inode);
-			closeSync(fd);
-		} else if (!this.#special(node)) return;
+			const fd = this.#create(node);
+			if (takes) {
+				this.#fd = fd;
+				this.#inode = inode;
+			} else {
+				this.#settle(fd, inode);
+				closeSync(fd);
+			}
+		} else {
+			this.#free(node);
+			if (!this.#special(node)) return;
+		}
 		if (names === undefined) this.#names.set(inode, new Set([node]));
 		else names.add(node);
+	}
+
+	/** A new file, open for writing. */
+	#create(node: Node): number {
+		const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+		const make = (path: string) => openSync(native(path), flags, 0o600);
+		const path = this.#folders.path(node);
+		try {
+			return make(path);
+		} catch (error) {
+			const { code } = error as NodeJS.ErrnoException;
+			if (code !== "EEXIST") throw ioError(error, "create", node.path);
+		}
+		// Seldom: looked at only then, so that all other files cost one call less.
+		const freed = this.#free(node);
+		return attempt(() => make(freed), "create", node);
 	}
 
 	/** The path of a name that nothing has on disk, or an error. */
