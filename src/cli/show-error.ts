@@ -13,7 +13,8 @@ export function showError(error: EkexecError, columns: number, colour: boolean):
 		["where", offset === undefined ? where : `${where ?? "input"}, offset ${offset}`],
 		["field", field],
 		["expected", expected],
-		["found", found],
+		// Several things are said with `; ` between: refusals, places that were tried.
+		["found", found?.replaceAll("; ", "\n")],
 		["to do", remedy],
 	];
 	const lines = [`ekexec: ${paint(error.summary, 1)}`];

@@ -144,7 +144,8 @@ describe("the view of a terminal", () => {
 test("an error on a terminal: a sentence, then a line for each thing it knows", () => {
 	const error = new EkexecError("failed", "SSH_UNREACHABLE", "no connection to the SSH port", {
 		where: "db1:22",
-		found: "192.0.2.7: connection refused, nothing listens there (ECONNREFUSED)",
+		found:
+			"192.0.2.7: connection refused, nothing listens there (ECONNREFUSED); 2001:db8::7: no answer",
 		remedy: "Check the address.",
 	});
 	expect(showError(error, 50, false)).toBe(
@@ -153,6 +154,7 @@ test("an error on a terminal: a sentence, then a line for each thing it knows", 
 			"  where     db1:22",
 			"  found     192.0.2.7: connection refused, nothing",
 			"            listens there (ECONNREFUSED)",
+			"            2001:db8::7: no answer",
 			"  to do     Check the address.",
 		].join("\n"),
 	);
