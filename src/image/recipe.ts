@@ -1,4 +1,5 @@
 import type { Answers } from "../debian/index.ts";
+import { imageError } from "./errors.ts";
 import type { Architecture } from "./manifest.ts";
 
 /**
@@ -103,6 +104,12 @@ function sourceOf(pattern: string): string {
 		if (part === "*") return "[^/]*";
 		if (part === "?") return "[^/]";
 		if (part.startsWith("{") && part.endsWith("}")) {
+			if (part.includes("{", 1)) {
+				throw imageError("usage", "IMAGE_RECIPE", "a pattern has braces within braces", {
+					found: pattern,
+					remedy: "Write two patterns.",
+				});
+			}
 			return `(?:${part.slice(1, -1).split(",").map(sourceOf).join("|")})`;
 		}
 		return quote(part);

@@ -69,7 +69,7 @@ export const modules: ModuleSets = {
 		"!net/psample/**",
 		// Keyboards and sticks on machines with hands near them.
 		"drivers/hid/{hid,hid-generic,usbhid/**,hid-hyperv,hid-apple,hid-microsoft,hid-cherry,hid-lenovo}",
-		"drivers/input/{evdev,serio/**,keyboard/{atkbd,xtkbd}}",
+		"drivers/input/{evdev,serio/**}",
 		"!drivers/input/serio/{serport,ps2mult,altera_ps2,arc_ps2,apbps2,pcips2,ct82c710,parkbd,serio_raw}",
 		"drivers/input/keyboard/atkbd",
 		"drivers/usb/{host,core,common,storage}/**",
