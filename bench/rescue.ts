@@ -1,3 +1,4 @@
+import { targetOf } from "../src/cli/image-source.ts";
 import { buildImage } from "../src/image/index.ts";
 import { host, type Step } from "../src/rescue/index.ts";
 import { startVictim } from "../src/vm/index.ts";
@@ -45,11 +46,10 @@ async function rescueOf(
 			"root@127.0.0.1",
 			await rescueOptions(victim, {
 				timeout: 900_000,
-				// As the command chooses: below a gigabyte, modules for this machine alone.
+				// As the command chooses: with little memory, modules for this machine alone.
 				image: async (facts) => {
-					const { modaliases, filesystems, modules } = facts;
-					const target = size < 1024 ? { target: { modaliases, filesystems, modules } } : {};
-					return (await buildImage({ ...target })).image;
+					const target = targetOf(facts, "auto");
+					return (await buildImage(target === undefined ? {} : { target })).image;
 				},
 				report(event) {
 					if (event.event !== "step" || event.state !== "done") return;
