@@ -17,7 +17,7 @@ import {
 import { complaintOf, explain } from "./explain.ts";
 import { encodeGo, type GoOptions } from "./go.ts";
 import { encodeLoadFile, encodeSegments, type LoadFile, type LoadSegments } from "./load.ts";
-import { probeSources } from "./probe.ts";
+import { batches, probeSources } from "./probe.ts";
 import { type Resumed, type StageOptions, stageFiles } from "./stage.ts";
 import type { StagedFile } from "./staging.ts";
 import type { HelperStream } from "./stream.ts";
@@ -99,7 +99,12 @@ export class HelperClient {
 
 	/** Reads all sources on the target, in one round trip. Answers come in the order of the sources. */
 	async probe(sources: readonly Source[], options: StepOptions = {}): Promise<Answer[]> {
-		return await probeSources(this.#connection, sources, { timeout: defaults.probe, ...options });
+		const answers: Answer[] = [];
+		for (const batch of batches(sources)) {
+			const step = { timeout: defaults.probe, ...options };
+			for (const answer of await probeSources(this.#connection, batch, step)) answers.push(answer);
+		}
+		return answers;
 	}
 
 	/** From now on the helper waits `seconds` for another connection where this one is lost. Answers the token for it. */

@@ -66,6 +66,25 @@ class Collector {
 	}
 }
 
+/** What the helper holds at a time is 2048 sources with 256 kB of arguments (probe.c); a host with many users asks for more. */
+const batchSources = 1024;
+const batchBytes = 128 * 1024;
+
+/** The sources in their order, in parts that the helper takes. */
+export function* batches(sources: readonly Source[]): Generator<readonly Source[], void, void> {
+	let start = 0;
+	let bytes = 0;
+	for (const [at, { argument }] of sources.entries()) {
+		bytes += argument.length + 1;
+		if (at - start === batchSources || (bytes > batchBytes && at > start)) {
+			yield sources.slice(start, at);
+			start = at;
+			bytes = argument.length + 1;
+		}
+	}
+	yield sources.slice(start);
+}
+
 /** Sends all sources and gathers what comes back, in their order. */
 export async function probeSources(
 	connection: Connection,

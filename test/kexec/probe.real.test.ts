@@ -13,10 +13,9 @@ import {
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { concat, text, utf8 } from "../../src/bytes/index.ts";
-import { preamble } from "../../src/kexec/contract.ts";
+import { encodeFrame, encodeSource, frameType, preamble } from "../../src/kexec/contract.ts";
 import {
 	type Answer,
-	complaintOf,
 	decodeList,
 	decodePlace,
 	decodeStat,
@@ -27,7 +26,7 @@ import {
 	source,
 } from "../../src/kexec/index.ts";
 import { startChild } from "./support/child.ts";
-import { lacking, workshop } from "./support/workshop.ts";
+import { eventsOf, lacking, workshop } from "./support/workshop.ts";
 
 const root = process.getuid?.() === 0;
 
@@ -148,6 +147,18 @@ describe.skipIf(lacking !== "")(`the helper probes ${lacking}`, () => {
 				release: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
 				euid: process.geteuid?.(),
 			});
+		});
+
+		test("more than the helper holds at a time, by number and by length, in order", async () => {
+			const many = Array.from({ length: 5000 }, (_, i) => source.stat(`/nonexistent-${i}`));
+			const long = Array.from({ length: 200 }, (_, i) => source.stat(`/${"x".repeat(3000)}${i}`));
+			const answers = await probe(...many, source.stat("/"), ...long);
+			expect(answers.map((answer) => answer.items[0]?.errno)).toEqual([
+				...many.map(() => 2),
+				0,
+				...long.map(() => 36),
+			]);
+			expect(answers.map((answer) => answer.source)).toEqual([...many, source.stat("/"), ...long]);
 		});
 
 		test("a netlink dump holds every link", async () => {
@@ -304,13 +315,11 @@ describe.skipIf(lacking !== "")(`the helper probes ${lacking}`, () => {
 		});
 
 		test("too many sources are the end of the conversation", async () => {
-			const child = startChild([helper, "probe"]);
-			const client = await child.client();
-			const error = await client
-				.probe(Array.from({ length: 2049 }, () => source.system()))
-				.catch((e: unknown) => e);
-			expect(complaintOf(error)).toMatchObject({ code: "FRAMES" });
+			const child = startChild([helper, "probe"], { collect: true });
+			const frame = encodeFrame(frameType.source, 0, encodeSource(source.system()));
+			await child.feed(concat(Array.from({ length: 2049 }, () => frame)));
 			expect(await child.ended).toBe(65);
+			expect(eventsOf(await child.output)).toMatchObject([{ event: "error", code: "FRAMES" }]);
 		});
 
 		test.skipIf(!root)("works without privileges, and says what is closed to it", async () => {

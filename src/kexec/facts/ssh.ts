@@ -123,6 +123,9 @@ function pathsOf(evidence: Evidence, context: LoginContext): Paths {
 	};
 }
 
+/** More files than this are included by no configuration that is to be understood. */
+const mostPatterns = 1024;
+
 /** What the answers of the first round make worth asking: included files, keys, authorities. */
 export function sshSources(evidence: Evidence, context: LoginContext): Source[] {
 	const main = evidence.file(sshdConfig);
@@ -134,7 +137,9 @@ export function sshSources(evidence: Evidence, context: LoginContext): Source[] 
 	const unique = (paths: readonly string[]): string[] => [...new Set(paths)];
 	const isUsual = (pattern: string): boolean => /^\/etc\/ssh\/sshd_config\.d\/[^/]*$/.test(pattern);
 	return [
-		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : []).map(readText),
+		...(main ? unique(nested).filter((pattern) => !isUsual(pattern)) : [])
+			.slice(0, mostPatterns)
+			.map(readText),
 		...unique(hostKeys).flatMap((path) => [
 			source.stat(literalPath(path)),
 			source.read(literalPath(path), { cap: keyHead.length }),
