@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { EkexecError, showBytes, text } from "../bytes/index.ts";
-import { type ByteSource, byteSource, type Chunks } from "../compress/index.ts";
+import { type ByteSource, byteSource, type Chunks, type CompressCode } from "../compress/index.ts";
 import type { ParsedEntry } from "../cpio/index.ts";
 import { type Change, compareManifests, type Manifest, manifestOf } from "./manifest.ts";
 import { readRoot } from "./read.ts";
@@ -127,10 +127,11 @@ export async function verifyInitrd(
 	} catch (error) {
 		if (!(error instanceof EkexecError) || error.kind !== "check") throw error;
 		const { offset } = error.details;
+		const dot = error.message.endsWith(".") ? "" : ".";
 		report({
 			level: "error",
 			code: error.code,
-			message: `${error.message}${error.message.endsWith(".") ? "" : "."} The kernel unpacks nothing from here on.`,
+			message: `${error.message}${dot} ${ourLimits.has(error.code) ? "Nothing was looked at" : "The kernel unpacks nothing"} from here on.`,
 			...(typeof offset === "number" ? { offset } : {}),
 		});
 		// The digest is of the whole file, whatever is in it.
@@ -175,6 +176,15 @@ function placeOf(
 	return { segment: segment.index, offset: entry.offset, path: showBytes(entry.name) };
 }
 
+/** What a kernel may well read, but this program does not. */
+const ourLimits: ReadonlySet<string> = new Set<CompressCode>([
+	"COMPRESS_UNSUPPORTED",
+	"COMPRESS_LIMIT",
+]);
+
+/** RFC 1952, 2.3.1: all flags but FTEXT (1), which says nothing, and FNAME (8), behind which lib/decompress_inflate.c skips. */
+const gzipFlags = 0b1111_0110;
+
 /** xz-file-format.txt, 2.1.1.2: the second byte of the stream flags says which check the stream has. */
 const xzChecks = new Map([
 	[0x00, "none"],
@@ -184,6 +194,16 @@ const xzChecks = new Map([
 ]);
 
 function checkStart(start: SegmentStart, report: (problem: Problem) => void): void {
+	if (start.kind === "gzip" && ((start.head[3] ?? 0) & gzipFlags) !== 0) {
+		report({
+			level: "error",
+			code: "VERIFY_GZIP_HEADER",
+			message:
+				"gzip with an extra field, a comment or a header checksum: kernels expect at most a name there. Compress it with gzip -n",
+			segment: start.index,
+			offset: start.offset,
+		});
+	}
 	const check = start.head[7] ?? 0;
 	if (start.kind === "xz" && check > 1) {
 		report({

@@ -258,6 +258,23 @@ describe("verify", () => {
 		expect((await verify(packCpio(entries), { init: false })).ok).toBe(true);
 	});
 
+	test("a gzip header with more than a name, which every other reader takes, no kernel takes", async () => {
+		const gz = await packed("gzip", init);
+		const commented = Buffer.concat([gz.subarray(0, 10), Buffer.from("why\0"), gz.subarray(10)]);
+		commented[3] = 16;
+		expect(await codes(commented)).toEqual(["error VERIFY_GZIP_HEADER"]);
+		commented[3] = 8;
+		expect(await codes(commented)).toEqual([]);
+	});
+
+	test("what ekexec itself cannot read it does not say of the kernel", async () => {
+		const lz4 = Uint8Array.of(0x02, 0x21, 0x4c, 0x18, 0, 0, 0, 0);
+		const { ok, problems } = await verify(lz4);
+		expect(ok).toBe(false);
+		expect(problems).toMatchObject([{ code: "COMPRESS_UNSUPPORTED" }]);
+		expect(problems[0]?.message).toMatch(/Nothing was looked at from here on\.$/);
+	});
+
 	test("/init through a symlink is fine", async () => {
 		const bytes = packCpio([
 			{ kind: "symlink", name: "init", target: "/sbin/../sbin/real" },
