@@ -18,3 +18,10 @@ test.each(commands.map((command) => [command.usage.replace(" $0", ""), command] 
 		}
 	},
 );
+
+test("npm installs the page: it links what stands in a list, and only that", () => {
+	const root = new URL("../../", import.meta.url);
+	const { man } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+	expect(man).toEqual(["./src/cli/ekexec.1"]);
+	expect(new URL(man[0], root).href).toBe(page.href);
+});
