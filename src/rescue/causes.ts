@@ -103,7 +103,7 @@ export function unproven(
 		{
 			where: target,
 			...(found === undefined ? {} : { found }),
-			remedy: `Likely causes, the likeliest first:${causes.join("")}\nWhat to try: ssh root@ that address for some minutes more; the machine's console (it shows the rescue system's boot and a shell); at last a reset, which starts the old system from its disks: they were not written to.`,
+			remedy: `Likely causes, the likeliest first:${causes.join("")}\nWhat to try: log in as root for some minutes more; look at the machine's console, which shows the rescue system's boot and then a shell; at last a reset: it starts the old system from its disks, on which the rescue system wrote nothing.`,
 			cause: error,
 		},
 	);
