@@ -86,6 +86,10 @@ export async function runAbort(target: string, args: SshArguments, io: Io): Prom
 	}
 }
 
+/** Whatever fails before the jump leaves nothing; where the connection is lost, the helper sees to it by itself. */
+const stillThere =
+	"The target runs on as before; what was sent is dropped, within two minutes where the connection was lost.\n";
+
 async function withView(
 	args: PlanArguments,
 	io: Io,
@@ -93,11 +97,25 @@ async function withView(
 ): Promise<number> {
 	const log = openLog(args.log, io);
 	const view = await openView(io, args.json);
+	let touched = false;
+	const watched: View = {
+		report(event) {
+			if (event.event === "step" && event.step === "probe") touched = true;
+			view.report(event);
+		},
+		say: (text) => view.say(text),
+		hold: () => view.hold(),
+		end: (error) => view.end(error),
+	};
 	try {
-		return await act(view, log);
+		return await act(watched, log);
 	} catch (error) {
 		log(String(error));
 		view.end(error);
+		// At three in the morning the first question is what state the host is in.
+		if (touched && error instanceof EkexecError && error.kind === "failed") {
+			io.stderr.write(stillThere);
+		}
 		if (args.json && error instanceof EkexecError) {
 			const { code, summary, details, exitCode } = error;
 			io.stdout.write(
