@@ -190,5 +190,5 @@ async function main(file: string): Promise<void> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
 	if (!existsSync(join(root, "dist/cli/main.js"))) throw new Error("npm run build first");
-	await main(process.argv[2] ?? join(root, "fixtures/pictures/rescue.svg"));
+	await main(process.argv[2] ?? join(root, "fixtures/rescue.svg"));
 }
