@@ -1,6 +1,6 @@
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, wrap } from "../bytes/index.ts";
 import type { Facts } from "../kexec/index.ts";
 import { diffNetworks, type Network, renderEmergency } from "../network/index.ts";
 import {
@@ -88,7 +88,7 @@ export async function runAbort(target: string, args: SshArguments, io: Io): Prom
 
 /** Whatever fails before the jump leaves nothing; where the connection is lost, the helper sees to it by itself. */
 const stillThere =
-	"The target runs on as before; what was sent is dropped, within two minutes where the connection was lost.\n";
+	"The target runs on as before; what was sent is dropped, within two minutes where the connection was lost.";
 
 async function withView(
 	args: PlanArguments,
@@ -114,7 +114,7 @@ async function withView(
 		view.end(error);
 		// At three in the morning the first question is what state the host is in.
 		if (touched && error instanceof EkexecError && error.kind === "failed") {
-			io.stderr.write(stillThere);
+			io.stderr.write(`${wrap(stillThere, columnsOf(io, "stderr"), 0)}\n`);
 		}
 		if (args.json && error instanceof EkexecError) {
 			const { code, summary, details, exitCode } = error;

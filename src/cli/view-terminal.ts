@@ -122,8 +122,9 @@ class TerminalView implements View {
 		const seconds = Math.floor((performance.now() - this.#begun) / 1000);
 		const waited = seconds >= 2 ? `${seconds} s` : "";
 		const room = this.#columns - margin - waited.length - 3;
-		const detail =
-			this.#detail.length > room ? `${this.#detail.slice(0, room - 1)}…` : this.#detail;
+		// Undoing takes a moment: whoever pressed the keys sees that they were heard.
+		const said = this.#io.signal.aborted ? "interrupted, being undone" : this.#detail;
+		const detail = said.length > room ? `${said.slice(0, room - 1)}…` : said;
 		const mark = this.#paint(turning[this.#turn % turning.length] ?? "", cyan);
 		const gap = detail === "" || waited === "" ? "" : "  ";
 		this.#clear();

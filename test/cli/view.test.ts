@@ -24,6 +24,7 @@ function screenOf(bytes: string): string[] {
 function terminal(more: { columns?: number; env?: Record<string, string>; tty?: boolean } = {}) {
 	const { columns = 60, env = { NO_COLOR: "1" }, tty = true } = more;
 	const stderr = Object.assign(new PassThrough(), { columns });
+	const interrupted = new AbortController();
 	let bytes = "";
 	stderr.on("data", (chunk: Buffer) => {
 		bytes += chunk.toString();
@@ -35,9 +36,10 @@ function terminal(more: { columns?: number; env?: Record<string, string>; tty?: 
 		env,
 		cwd: "/",
 		terminal: { stdin: tty, stdout: tty, stderr: tty },
-		signal: new AbortController().signal,
+		signal: interrupted.signal,
 	};
-	return { io, bytes: () => bytes, screen: () => screenOf(bytes) };
+	const interrupt = (): void => interrupted.abort();
+	return { io, interrupt, bytes: () => bytes, screen: () => screenOf(bytes) };
 }
 
 const begin = (view: View, step: Step): void =>
@@ -93,6 +95,16 @@ describe("the view of a terminal", () => {
 		done(view, "stage", "77 MiB");
 		view.end();
 		expect(screen()).toEqual(["              the connection was lost", "✔ 5 Send      77 MiB", ""]);
+	});
+
+	test("an interrupt is seen to be heard while it is undone", async () => {
+		const { io, screen, interrupt } = terminal();
+		const view = await openView(io, false);
+		begin(view, "stage");
+		interrupt();
+		vi.advanceTimersByTime(100);
+		expect(screen()[0]).toContain("5 Send      interrupted, being undone");
+		view.end(new Error("interrupted"));
 	});
 
 	test("a step that failed is marked, and no later one is shown", async () => {
