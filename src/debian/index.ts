@@ -44,7 +44,7 @@ export type {
 	Provided,
 	Relation,
 } from "./package.ts";
-export { defaultDrops, dropRule } from "./paths.ts";
+export { defaultDrops, dropRule, mergedFolders } from "./paths.ts";
 export type { Progress } from "./progress.ts";
 export { type Pruned, type PruneOptions, pruneCache } from "./prune.ts";
 export { openRepository, type Repository, type RepositoryOptions } from "./repository.ts";

@@ -6,6 +6,7 @@ import {
 	type FetchedPackage,
 	importsOf,
 	inParallel,
+	mergedFolders,
 	readDeb,
 	readElf,
 	standIn,
@@ -53,10 +54,20 @@ export async function makeBase(
 	tree.remove((path) => dropped(path));
 	const versions = new Map(packages.map((one) => [one.package.name, one.package.version]));
 	configure(tree, recipe, versions);
+	mergeUsr(tree);
 	replaceLibraries(tree, recipe, versions);
 	const pruned = pruneTree(tree, recipe.keepLibraries);
 	enable(tree, recipe);
 	return { tree, pruned };
+}
+
+/** The links of a merged /usr, which older releases make by a script: without /lib64 no program finds its linker. */
+function mergeUsr(tree: FileTree): void {
+	const paths = [...tree.nodes.keys()];
+	for (const name of mergedFolders) {
+		if (tree.nodes.has(name) || !paths.some((path) => path.startsWith(`usr/${name}/`))) continue;
+		tree.set(name, { owner: undefined, kind: "symlink", mode: 0o777, target: `usr/${name}` });
+	}
 }
 
 function replaceLibraries(

@@ -24,6 +24,8 @@ describe.skipIf(lacking)(`an arm64 image, built here and booted ${lacking}`, () 
 	});
 
 	test("it runs, with no failed unit", async () => {
-		expect(await rescue.ssh("uname -m; systemctl is-system-running")).toBe("aarch64\nrunning\n");
+		expect(await rescue.ssh("uname -m; systemctl is-system-running --wait")).toBe(
+			"aarch64\nrunning\n",
+		);
 	});
 });

@@ -86,7 +86,7 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 
 	test("no unit failed, and nothing waits", async () => {
 		const said = await rescue.ssh(
-			"systemctl --failed --no-legend --plain; systemctl is-system-running",
+			"systemctl --failed --no-legend --plain; systemctl is-system-running --wait",
 		);
 		expect(said.trim()).toBe("running");
 	});

@@ -87,7 +87,9 @@ export async function bootRescue(
 		return stdout + stderr;
 	};
 	try {
-		await vm.console.waitFor(/Reached target.*multi-user\.target/, { timeout: 600_000 });
+		// Once a shell has the console, systemd may keep the rest of its start to itself.
+		const up = /Reached target.*multi-user\.target|\[emergency [^\]]*\]# /;
+		await vm.console.waitFor(up, { timeout: 600_000 });
 		for (let left = 20; ; left--) {
 			try {
 				await ssh("true");
