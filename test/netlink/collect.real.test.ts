@@ -76,13 +76,23 @@ describe.skipIf(reason !== "")(`collect${reason && `: ${reason}`}`, () => {
 		const told = inNamespace(`${importing}
 			import { execFileSync, spawn } from "node:child_process";
 			import { once } from "node:events";
+			import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+			import { tmpdir } from "node:os";
+			import { join } from "node:path";
 			execFileSync("ip", ["link", "set", "lo", "up"]);
-			const churn = spawn("ip", ["-batch", "-"], { stdio: ["pipe", "ignore", "ignore"] });
-			churn.stdin.on("error", () => undefined);
-			churn.stdin.write("route add 10.5.0.0/24 dev lo\\nroute del 10.5.0.0/24 dev lo\\n".repeat(200000));
-			await new Promise((resolve) => setTimeout(resolve, 200));
-			const during = await collect({ only: ["routes"], attempts: 3 });
+			// From a file, so that ip never waits for this process, which is busy reading.
+			const folder = mkdtempSync(join(tmpdir(), "ekexec-churn-"));
+			const batch = join(folder, "batch");
+			writeFileSync(batch, "route add 10.5.0.0/24 dev lo\\nroute del 10.5.0.0/24 dev lo\\n".repeat(500000));
+			const churn = spawn("ip", ["-batch", batch], { stdio: "ignore" });
+			let during;
+			// On a busy machine ip may not get its turn within a read.
+			for (let round = 0; round < 1000; round++) {
+				during = await collect({ only: ["routes"], attempts: 3 });
+				if (during.snapshot.unstable.length > 0) break;
+			}
 			churn.kill("SIGKILL");
+			rmSync(folder, { recursive: true });
 			await once(churn, "exit");
 			const after = await collect({ only: ["routes"] });
 			console.log(JSON.stringify([during.snapshot.unstable, during.raw.routes.stable, after.snapshot.unstable]));`);
