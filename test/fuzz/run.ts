@@ -37,10 +37,15 @@ if (unknown.length > 0 || !(lanes >= 1)) {
 const chosen = names.length === 0 ? all : [...new Set(names.flatMap(named))];
 console.log(`seed ${seed}, ${minutes} min each: ${chosen.map(({ name }) => name).join(", ")}`);
 
+// Ctrl-C ends the attacks that are on, and what they came to is told.
+const calledOff = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => calledOff.abort());
+
 let found = 0;
 const queue = [...chosen];
 const lane = async () => {
 	for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
+		if (calledOff.signal.aborted) return;
 		try {
 			found += await attack(target);
 		} catch (error) {
@@ -66,11 +71,12 @@ async function attack(target: FuzzTarget): Promise<number> {
 	let count = 0;
 	let peak = 0;
 	let spent = 0;
-	while (spent < time && count < maxFindings) {
+	while (spent < time && count < maxFindings && !calledOff.signal.aborted) {
 		writeFileSync(place, notYet);
 		const outcome = await watch({ target: target.name, seed, first }, place, {
 			memory,
 			time: time - spent,
+			signal: calledOff.signal,
 		});
 		peak = Math.max(peak, outcome.peak);
 		spent += outcome.spent;

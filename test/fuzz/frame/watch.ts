@@ -31,11 +31,11 @@ export interface Watched {
 
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 
-/** Runs one attacking process for `time` ms of the processor or until something is wrong with it. */
+/** Runs one attacking process for `time` ms of the processor, or until something is wrong with it or it is called off. */
 export function watch(
 	words: { readonly target: string; readonly seed: number; readonly first: number },
 	place: string,
-	limits: { readonly memory: number; readonly time: number },
+	limits: { readonly memory: number; readonly time: number; readonly signal: AbortSignal },
 ): Promise<Watched> {
 	const { target, seed, first } = words;
 	const attacker = spawn(
@@ -92,13 +92,15 @@ export function watch(
 		const memory = residentMiB(attacker);
 		peak = Math.max(peak, memory);
 		if (memory > limits.memory) stop(`${memory} MiB of memory, allowed are ${limits.memory}`);
-		if (spent >= limits.time) stop();
+		if (spent >= limits.time || limits.signal.aborted) stop();
 	};
 	const timer = setInterval(look, 200);
 	return new Promise((resolve) => {
 		attacker.on("close", (code, signal) => {
 			clearInterval(timer);
-			if (!stopped) reason = told.trim() || `ended with ${signal ?? code}`;
+			// Ctrl-C reaches it, too.
+			if (!stopped && !limits.signal.aborted)
+				reason = told.trim() || `ended with ${signal ?? code}`;
 			resolve({ reason, peak, spent });
 		});
 	});
