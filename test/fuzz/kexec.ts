@@ -83,6 +83,17 @@ const iomem = utf8(
 	"00100000-1ffdefff : System RAM\n  01000000-01ffffff : Kernel code\n100000000-23fffffff : System RAM\n",
 );
 
+/** An EFI zboot image: drivers/firmware/efi/libstub/zboot-header.S. */
+function zboot(payload: Uint8Array): Uint8Array {
+	const head = Buffer.alloc(64);
+	head.write("MZ", 0);
+	head.write("zimg", 4);
+	head.writeUInt32LE(head.length, 8);
+	head.writeUInt32LE(payload.length, 12);
+	head.write("gzip", 24);
+	return Buffer.concat([head, payload]);
+}
+
 /** A stream that says this and ends. */
 const says = (chunks: readonly Uint8Array[]): HelperStream => ({
 	output: (async function* () {
@@ -186,7 +197,11 @@ export const targets: readonly FuzzTarget[] = [
 	{
 		name: "kexec/unwrap",
 		fixtures: (path) => path.endsWith("-head"),
-		seeds: () => [gzipSync(fixture("arm64-head")), gzipSync(fixture("bzimage-head"))],
+		seeds: () => [
+			gzipSync(fixture("arm64-head")),
+			gzipSync(fixture("bzimage-head")),
+			zboot(gzipSync(fixture("arm64-head"))),
+		],
 		async run(input) {
 			await unwrapKernel(input);
 		},
