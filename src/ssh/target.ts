@@ -73,7 +73,10 @@ export function checkUser(user: string, written: string): void {
 function checkHost(host: string, written: string): void {
 	if (host === "") throw wrong(written, "a host");
 	if (host.includes(":")) {
-		const [address = "", scope] = host.split("%", 2);
+		// All behind the first %: a second one must not carry anything past this look.
+		const percent = host.indexOf("%");
+		const address = percent < 0 ? host : host.slice(0, percent);
+		const scope = percent < 0 ? undefined : host.slice(percent + 1);
 		if (isIP(address) === 6 && (scope === undefined || /^[A-Za-z0-9_.-]+$/.test(scope))) return;
 		throw wrong(written, "an IPv6 address, or one port after one colon", host);
 	}

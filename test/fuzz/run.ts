@@ -47,7 +47,9 @@ const lane = async () => {
 	for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
 		if (calledOff.signal.aborted) return;
 		try {
-			found += await attack(target);
+			const count = await attack(target);
+			// Not `found += await …`: that would add to what was there before the other lane's.
+			found += count;
 		} catch (error) {
 			// One target's fault, or this runner's, must not end the attacks on the others.
 			console.log(`${target.name}: NOT FUZZED: ${error instanceof Error ? error.stack : error}`);

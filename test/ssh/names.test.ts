@@ -59,6 +59,8 @@ describe("targets", () => {
 		"ssh://host/path",
 		"ssh://a%zz@host",
 		"::1%a;b",
+		"fe80::1%eth0%;id",
+		"[fe80::1%eth0%`id`]:22",
 		"::12345",
 	])("%j is refused", (written) => {
 		expect(codeOf(() => parseTarget(written))).toBe("SSH_TARGET");
