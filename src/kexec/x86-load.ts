@@ -145,7 +145,8 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 		return start;
 	};
 
-	// The decompressor works in init_size bytes from the load address on; only the file's own bytes need a segment.
+	// The decompressor moves itself to the end of these bytes while it still runs on the page tables that the old kernel
+	// made for the jump. The old kernel keeps those out of segments, and of nothing else: all of it must be one.
 	const initSize = BigInt(alignUp(image.initSize, 4096));
 	const alignment = BigInt(Math.max(image.alignment, 4096));
 	const preferred = BigInt(image.preferredAddress);
@@ -162,7 +163,7 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 			offset: image.setupSize,
 			size: kernelSize,
 			memory: kernelAt,
-			memorySize: BigInt(alignUp(kernelSize, 4096)),
+			memorySize: initSize,
 		},
 	];
 

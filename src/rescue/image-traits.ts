@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { DriverTable, Image, ImageLayer } from "../image/index.ts";
-import { type Facts, readKernelImage } from "../kexec/index.ts";
+import { type Facts, type KernelImage, readKernelImage } from "../kexec/index.ts";
 import type { PlannedImage } from "./plan.ts";
 
 /** Bytes of a command line that every kernel of the last decade takes (COMMAND_LINE_SIZE of x86 and arm64, less NUL). */
@@ -26,6 +26,12 @@ export function chooseLayers(
 /** The largest identity: keys, units and routes of a host with many of each. */
 const identityReserve = 1024 * 1024;
 
+/** Bytes from its start that the kernel takes for itself before it manages memory, as far as its header tells. */
+function memoryOf(kernel: KernelImage): number | undefined {
+	if (kernel.format === "bzImage") return kernel.initSize;
+	return kernel.format === "Image" ? kernel.imageSize : undefined;
+}
+
 /** Reads of the image what the plan has to know. */
 export async function imageTraits(
 	image: Image,
@@ -48,6 +54,7 @@ export async function imageTraits(
 		commandLineLimit,
 		sizes: {
 			kernel: image.kernel.size,
+			kernelMemory: memoryOf(kernel) ?? image.kernel.size,
 			initrd: sum(({ size }) => size) + identityReserve,
 			unpacked: sum(({ memorySize }) => memorySize),
 		},

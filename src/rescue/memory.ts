@@ -4,6 +4,8 @@ import { type Check, ok, refusal, warning } from "./check.ts";
 /** Sizes of what will be loaded, in bytes. */
 export interface LoadSizes {
 	readonly kernel: number;
+	/** What the kernel needs where it starts: init_size of a bzImage, image_size on arm64. */
+	readonly kernelMemory: number;
 	/** All layers and the identity, as they are sent. */
 	readonly initrd: number;
 	/** Memory the unpacked files will take. */
@@ -32,7 +34,8 @@ const reserve = 24 * 1024 * 1024;
 
 /**
  * kexec_file_load reads kernel and initrd into vmalloc space and copies them into the segments, both alive at the
- * same time (kernel/kexec_file.c); kexec_load copies once, straight from the helper's mapping.
+ * same time (kernel/kexec_file.c); kexec_load copies once, straight from the helper's mapping. The kernel's segment
+ * takes pages for all that the kernel needs to start, not only for its file.
  */
 export function budgetMemory(
 	facts: Facts,
@@ -41,7 +44,8 @@ export function budgetMemory(
 ): MemoryBudget | undefined {
 	if (!facts.memory) return undefined;
 	const staged = sizes.kernel + sizes.initrd;
-	const loading = method === "kexec_file_load" ? 2 * staged : staged;
+	const segments = Math.max(sizes.kernelMemory, sizes.kernel) + sizes.initrd;
+	const loading = method === "kexec_file_load" ? staged + segments : segments;
 	return {
 		sizes,
 		staged,

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { alignUp, concat, text, utf8 } from "../../src/bytes/index.ts";
+import { readBzImage } from "../../src/kexec/bzimage.ts";
 import { parseFdt, writeFdt } from "../../src/kexec/fdt.ts";
 import {
 	type LoadFacts,
@@ -68,6 +69,13 @@ describe("kexec_load on x86-64", () => {
 		);
 		const [first] = plan.load.segments.filter((segment) => segment.file === 0);
 		expect(first).toMatchObject({ offset: 20_480, memory: 0x1000000n });
+	});
+
+	test("the kernel's segment is all that its decompressor works in: the old kernel's page tables stay out", () => {
+		const [first] = plan.load.segments.filter((segment) => segment.file === 0);
+		const { initSize } = readBzImage(kernel);
+		expect(initSize).toBeGreaterThan(kernel.length);
+		expect(first?.memorySize).toBe(BigInt(alignUp(initSize, 4096)));
 	});
 
 	test("boot parameters: header, memory map, initrd, command line", () => {

@@ -11,7 +11,7 @@ const image = {
 	adapter: "rootfs",
 	commandLine: "quiet",
 	commandLineLimit: 2017,
-	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
+	sizes: { kernel: 8 * MiB, kernelMemory: 40 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
 	layers: ["base"],
 	unserved: [],
 } as const;

@@ -25,7 +25,7 @@ const image: PlannedImage = {
 	adapter: "rootfs",
 	commandLine: "quiet panic=60",
 	commandLineLimit: 2017,
-	sizes: { kernel: 8 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
+	sizes: { kernel: 8 * MiB, kernelMemory: 40 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
 	layers: ["base", "modules"],
 	unserved: [],
 };

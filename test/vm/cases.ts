@@ -68,7 +68,8 @@ export async function jumps(
 ): Promise<HostResult & Told> {
 	const options = await rescueOptions(victim, change);
 	const result = await host(target, options).catch((error: unknown) => {
-		console.error(victim.vm.console.tail(60));
+		// A kernel that faults before its console works leaves nothing but the event of the machine's reset.
+		console.error(victim.vm.console.tail(60), victim.vm.events);
 		throw error;
 	});
 	expect(result.proof).toMatchObject({ network: [], failedUnits: [] });
