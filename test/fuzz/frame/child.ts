@@ -9,6 +9,7 @@ if (target === undefined) throw new Error(`no such target: ${name}`);
 const corpus = corpusOf(target);
 const fd = openSync(place, "w");
 const count = new BigUint64Array(1);
+const runner = process.ppid;
 const sleep = () => new Promise((resolve) => setImmediate(resolve));
 
 for (let n = Number(first); ; n++) {
@@ -22,5 +23,9 @@ for (let n = Number(first); ; n++) {
 		process.exit(3);
 	}
 	// Lets a target's own timers and streams come to their end.
-	if (n % 64 === 0) await sleep();
+	if (n % 64 === 0) {
+		await sleep();
+		// Nobody watches any more: a runner that was killed must not leave an attack behind that never ends.
+		if (process.ppid !== runner) process.exit(4);
+	}
 }
