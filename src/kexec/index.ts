@@ -46,6 +46,7 @@ export {
 	readKernelImage,
 	type ZbootImage,
 } from "./image.ts";
+export { knowsParameter } from "./knows-parameter.ts";
 export type { LoadFile, LoadSegments, Segment } from "./load.ts";
 export {
 	type EfiFacts,

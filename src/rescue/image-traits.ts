@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { DriverTable, Image, ImageLayer } from "../image/index.ts";
-import { type Facts, type KernelImage, readKernelImage } from "../kexec/index.ts";
+import { type Facts, type KernelImage, knowsParameter, readKernelImage } from "../kexec/index.ts";
 import type { PlannedImage } from "./plan.ts";
+import { rootOptions } from "./root-space.ts";
 
 /** Bytes of a command line that every kernel of the last decade takes (COMMAND_LINE_SIZE of x86 and arm64, less NUL). */
 const usualLimit = 2047;
@@ -40,11 +41,18 @@ export async function imageTraits(
 	drivers: DriverTable | undefined,
 ): Promise<PlannedImage> {
 	const { manifest } = image;
-	const kernel = readKernelImage(await readFile(image.kernel.path), image.kernel.path);
+	const bytes = await readFile(image.kernel.path);
+	const kernel = readKernelImage(bytes, image.kernel.path);
 	const commandLineLimit =
 		kernel.format === "bzImage" ? kernel.commandLineSize - takenOnX86 : usualLimit;
 	const sum = (pick: (layer: ImageLayer) => number): number =>
 		layers.reduce((total, layer) => total + pick(layer), 0);
+	const initrd = sum(({ size }) => size) + identityReserve;
+	const unpacked = sum(({ memorySize }) => memorySize);
+	// To read it takes a second, which only a target with little memory is worth.
+	const total = facts.memory?.total ?? Infinity;
+	const options =
+		unpacked > (total - initrd) / 2 ? await knowsParameter(bytes, rootOptions) : undefined;
 	return {
 		name: manifest.name,
 		architecture: manifest.architecture,
@@ -55,10 +63,11 @@ export async function imageTraits(
 		sizes: {
 			kernel: image.kernel.size,
 			kernelMemory: memoryOf(kernel) ?? image.kernel.size,
-			initrd: sum(({ size }) => size) + identityReserve,
-			unpacked: sum(({ memorySize }) => memorySize),
+			initrd,
+			unpacked,
 		},
 		layers: layers.map(({ name }) => name),
+		...(options === undefined ? {} : { initramfsOptions: options }),
 		...(drivers === undefined
 			? {}
 			: {

@@ -1,5 +1,6 @@
 import type { Facts } from "../kexec/facts/facts.ts";
 import { type Check, ok, refusal, warning } from "./check.ts";
+import { type RootSpace, rootOptions } from "./root-space.ts";
 
 /** Sizes of what will be loaded, in bytes. */
 export interface LoadSizes {
@@ -57,7 +58,15 @@ export function budgetMemory(
 	};
 }
 
-export function checkMemory(budget: MemoryBudget | undefined): Check {
+/**
+ * `root`: what the kernel can unpack into; `knowsOptions`: whether it knows the parameter that sets this, undefined
+ * where it cannot be read from the kernel.
+ */
+export function checkMemory(
+	budget: MemoryBudget | undefined,
+	root?: RootSpace,
+	knowsOptions?: boolean,
+): Check {
 	if (!budget) return warning("memory", "could not be read (/proc/meminfo)");
 	const { available, total, beforeJump, afterJump, sizes } = budget;
 	const smaller = "Use --modules target or an image without what you do not need.";
@@ -75,11 +84,28 @@ export function checkMemory(budget: MemoryBudget | undefined): Check {
 			smaller,
 		);
 	}
+	const space = root && (knowsOptions === false ? root.bytes : root.withOptions);
+	if (space !== undefined && sizes.unpacked > space) {
+		return refusal(
+			"memory",
+			`unpacked, the image has ${mib(sizes.unpacked)}, of which its kernel's root takes ${mib(space)}`,
+			knowsOptions === true
+				? `Lift the limit with --cmdline ${rootOptions}=size=100%.`
+				: `Lift the limit with --cmdline rootfstype=ramfs, or: ${smaller}`,
+		);
+	}
 	if (beforeJump > available) {
 		return refusal(
 			"memory",
 			`staging and loading need ${mib(beforeJump)}, ${mib(available)} of ${mib(total)} are available`,
 			`Stop what takes memory on the target (a database, virtual machines), or: ${smaller}`,
+		);
+	}
+	if (root && knowsOptions === undefined && sizes.unpacked > root.bytes) {
+		return warning(
+			"memory",
+			`unpacked, the image has ${mib(sizes.unpacked)}; a kernel that does not know ${rootOptions} takes ${mib(root.bytes)}, and this one cannot be asked`,
+			"If the rescue system does not come up, try --cmdline rootfstype=ramfs.",
 		);
 	}
 	return ok(

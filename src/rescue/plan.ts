@@ -21,6 +21,7 @@ import { checkDisks, checkNetwork, checkStaging, checkTerminals } from "./checks
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
 import { type KeyPlan, type LoginProof, planHostKeys, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
+import { rootSpace } from "./root-space.ts";
 
 /** What the plan needs to know of the image. Sizes in bytes. */
 export interface PlannedImage extends ImageTraits {
@@ -31,6 +32,11 @@ export interface PlannedImage extends ImageTraits {
 	readonly commandLineLimit: number;
 	readonly sizes: LoadSizes;
 	readonly layers: readonly string[];
+	/**
+	 * Whether the kernel knows `initramfs_options`; absent where that makes no difference to the target, or cannot be
+	 * read from the kernel.
+	 */
+	readonly initramfsOptions?: boolean;
 	/** Names of the target's bus devices that no driver of the image serves; absent where the image does not tell. */
 	readonly unserved?: readonly string[];
 }
@@ -110,7 +116,11 @@ export function planRescue(
 		checkSignature(facts, image),
 		checkLoaded(facts),
 		checkStaging(facts),
-		checkMemory(memory),
+		checkMemory(
+			memory,
+			memory && rootSpace(commandLine, memory.total - memory.sizes.initrd),
+			image.initramfsOptions,
+		),
 		...checkNetwork(networkPlan),
 		...keys.checks,
 		hostKeys.check,

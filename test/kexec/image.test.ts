@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { concat, utf8 } from "../../src/bytes/index.ts";
 import { readBzImage, setupHeaderBytes } from "../../src/kexec/bzimage.ts";
-import { readKernelImage, unwrapKernel } from "../../src/kexec/index.ts";
+import { knowsParameter, readKernelImage, unwrapKernel } from "../../src/kexec/index.ts";
 import { readSignature } from "../../src/kexec/pe.ts";
 import { runProgram } from "./support/cli.ts";
 
@@ -164,6 +165,15 @@ describe("wrappings", () => {
 		await expect(unwrapKernel(zboot("lzo", 60, 4))).rejects.toMatchObject({
 			code: "KERNEL_UNSUPPORTED",
 		});
+	});
+	test("the parameters of the kernel inside are known, one that cannot be read tells none", async () => {
+		const content = concat([new Uint8Array(300_000), utf8("\0root=\0rootfstype=\0")]);
+		const wrapped = new Uint8Array(gzipSync(content));
+		expect(await knowsParameter(wrapped, "rootfstype")).toBe(true);
+		expect(await knowsParameter(wrapped, "rootfs")).toBe(false);
+		expect(await knowsParameter(wrapped, "fstype")).toBe(false);
+		expect(await knowsParameter(zboot("lzo", 60, 4), "root")).toBeUndefined();
+		expect(await knowsParameter(wrapped.subarray(0, 30), "root")).toBeUndefined();
 	});
 	test("anything else is no kernel", () => {
 		for (const bytes of [utf8(""), utf8("\x7fELF"), utf8("MZ")]) {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { concat, equal, utf8 } from "../../src/bytes/index.ts";
-import { readKernelImage, unwrapKernel } from "../../src/kexec/index.ts";
+import { knowsParameter, readKernelImage, unwrapKernel } from "../../src/kexec/index.ts";
 import { debianKernel } from "../support/kernels.ts";
 import { missing } from "../support/programs.ts";
 import { runProgram } from "./support/cli.ts";
@@ -51,6 +51,14 @@ describe.skipIf(lacking !== "")(`kexec inspect beside file ${lacking}`, () => {
 			`Linux kernel ARM64 boot executable ${image.format}, ${image.endian}-endian, ${image.pageSize}K pages`,
 		);
 		expect(image.release).toMatch(/^6\.1\.\d+-\d+-arm64$/);
+	});
+
+	test("both know the parameter that lifts the limit of the initramfs, and none that is no parameter", async () => {
+		for (const file of Object.values(files)) {
+			const kernel = new Uint8Array(readFileSync(file));
+			expect(await knowsParameter(kernel, "initramfs_options")).toBe(true);
+			expect(await knowsParameter(kernel, "initramfs_opinions")).toBe(false);
+		}
 	});
 
 	test("a gzipped and an EFI zboot arm64 kernel are named and unwrapped", async () => {

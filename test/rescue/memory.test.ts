@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import { budgetMemory } from "../../src/rescue/memory.ts";
+import { describe, expect, test } from "vitest";
+import { budgetMemory, checkMemory } from "../../src/rescue/memory.ts";
+import { rootSpace } from "../../src/rescue/root-space.ts";
 import { healthyFacts, MiB } from "../support/facts.ts";
 
 const sizes = {
@@ -17,5 +18,61 @@ test.each([
 		staged: 48 * MiB,
 		loading: loading * MiB,
 		beforeJump: (48 + loading + 24) * MiB,
+	});
+});
+
+describe("what the kernel can unpack into", () => {
+	const memory = 1000 * MiB;
+	const half = memory / 2;
+	test.each([
+		["quiet", half, half],
+		["initramfs_options=size=90%", half, 900 * MiB],
+		["initramfs_options=nr_inodes=0,size=700m", half, 700 * MiB],
+		["initramfs_options=size=90% initramfs-options=size=80%", half, 800 * MiB],
+		["initramfs_options=size=0", half, Infinity],
+		["initramfs_options=mode=0755", half, half],
+		["root=", half, half],
+		["root=fstab", Infinity, Infinity],
+		["rootfstype=ramfs", Infinity, Infinity],
+		["root=/dev/sda1 rootfstype=tmpfs", half, half],
+	])("%s", (line, bytes, withOptions) => {
+		expect(rootSpace(line, memory)).toEqual({ bytes, withOptions });
+	});
+
+	const total = 300 * MiB;
+	const facts = healthyFacts({
+		memory: { total, available: total, free: total, swapTotal: 0, swapFree: 0, vmallocTotal: 0 },
+	});
+	const verdict = (line: string, knows?: boolean) => {
+		const budget = budgetMemory(facts, sizes, "kexec_load");
+		return checkMemory(budget, rootSpace(line, total - sizes.initrd), knows);
+	};
+	const lifted = "initramfs_options=size=100%";
+
+	test("a kernel that knows the option, and one that has no limit", () => {
+		expect(verdict(lifted, true)).toMatchObject({ verdict: "ok" });
+		expect(verdict("rootfstype=ramfs", false)).toMatchObject({ verdict: "ok" });
+	});
+
+	test("too little, whether nobody asked for more or the kernel does not know how", () => {
+		const found = expect.stringContaining("140 MiB, of which its kernel's root takes 132 MiB");
+		expect(verdict("quiet", true)).toMatchObject({
+			verdict: "refusal",
+			found,
+			remedy: expect.stringContaining(lifted),
+		});
+		expect(verdict(lifted, false)).toMatchObject({
+			verdict: "refusal",
+			found,
+			remedy: expect.stringContaining("rootfstype=ramfs"),
+		});
+		expect(verdict("quiet")).toMatchObject({ verdict: "refusal" });
+	});
+
+	test("a kernel that cannot be asked: a warning", () => {
+		expect(verdict(lifted)).toMatchObject({
+			verdict: "warning",
+			remedy: expect.stringContaining("rootfstype=ramfs"),
+		});
 	});
 });
