@@ -8,9 +8,8 @@ import { connect as connectTcp } from "node:net";
 import { performance } from "node:perf_hooks";
 import { about } from "../../src/cli/host-run.ts";
 import { type Image, openImage, readDrivers } from "../../src/image/index.ts";
-import { fileNumber } from "../../src/kexec/index.ts";
 import { type Delivery, deliver, keepSeconds } from "../../src/rescue/deliver.ts";
-import { identityOf, identityParts } from "../../src/rescue/identity.ts";
+import { identityOf } from "../../src/rescue/identity.ts";
 import {
 	chooseLayers,
 	helperOf,
@@ -20,7 +19,7 @@ import {
 	probe,
 } from "../../src/rescue/index.ts";
 import { loginKnown } from "../../src/rescue/session.ts";
-import { kernelFile, layerParts } from "../../src/rescue/stage.ts";
+import { stagedFiles } from "../../src/rescue/stage.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
 import { ofChildren } from "../frame/frame.ts";
 
@@ -117,7 +116,7 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 	try {
 		const client = await helperOf(session, "run");
 		step("helper");
-		const { facts, network } = await probe(
+		const { facts, network, loadFacts } = await probe(
 			client,
 			{
 				loginUser: "root",
@@ -136,10 +135,13 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 		const nonce = randomBytes(16).toString("hex");
 		const { adapter } = image.manifest;
 		const identity = identityOf(plan, facts, nonce, about(facts), adapter);
-		const { parts, end } = layerParts(layers);
-		const last = identityParts(adapter, identity, end);
-		const initrd = { file: fileNumber.initrd, size: last.end, parts: [...parts, ...last.parts] };
-		await readFile(image.kernel.path);
+		const { kernel, rest } = await stagedFiles(
+			image,
+			layers,
+			identity,
+			plan.commandLine,
+			loadFacts,
+		);
 		const token = await client.keep(keepSeconds);
 		const delivery: Delivery = { session, client, parts: 0, token, keep: keepSeconds };
 		const told = {
@@ -149,11 +151,11 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 				throw new Error(text);
 			},
 		};
-		await deliver(target, delivery, [kernelFile(image.kernel)], told);
+		await deliver(target, delivery, [kernel], told);
 		// Where a rescue now tries the kernel alone, this one only asks and hears.
 		await client.unload();
 		step("kernel");
-		await deliver(target, delivery, [initrd], told);
+		await deliver(target, delivery, rest, told);
 		step("staged");
 		await client.abort();
 	} finally {

@@ -3,6 +3,7 @@ export type { Check, CheckId, Verdict } from "./check.ts";
 export { checkIds } from "./check.ts";
 export { rescueCommandLine } from "./command-line.ts";
 export type { RescueCode } from "./error.ts";
+export type { HostOptions, HostResult } from "./host-options.ts";
 export { chooseLayers, imageTraits } from "./image-traits.ts";
 export type { KeyLeftOut, KeyPlan, LoginProof } from "./keys.ts";
 export type { LoadSizes, MemoryBudget } from "./memory.ts";
@@ -16,6 +17,7 @@ export {
 export { type Probed, probe } from "./probe.ts";
 export type { Proof } from "./prove.ts";
 export { type Report, type RescueEvent, type Step, steps, stepTitles } from "./report.ts";
-export { check, type HostOptions, type HostResult, host, refusedError } from "./rescue.ts";
+export { check, host } from "./rescue.ts";
+export { refusedError } from "./sentences.ts";
 export { helperOf, openSession, type Session, type SessionOptions, unload } from "./session.ts";
 export { needsReading, showPlan } from "./show.ts";

@@ -2,7 +2,14 @@ import { text } from "../bytes/index.ts";
 import { type Adapter, nonceContent, noncePath } from "../image/index.ts";
 import type { Facts } from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
-import { type Connection, run, type WaitOptions, waitForSsh } from "../ssh/index.ts";
+import {
+	type Connection,
+	type PublicKey,
+	publicKey,
+	run,
+	type WaitOptions,
+	waitForSsh,
+} from "../ssh/index.ts";
 import { rescueError } from "./error.ts";
 import { tryRun } from "./helper.ts";
 import type { RescuePlan } from "./plan.ts";
@@ -141,4 +148,19 @@ async function inspect(
 		},
 		login: ["ssh", ...(port === 22 ? [] : ["-p", String(port)]), `root@${host}`],
 	};
+}
+
+/** The key that the rescue system will show: that of this login, else another one that is carried; `any`: a new one. */
+export function expectedHostKey(
+	plan: RescuePlan,
+	facts: Facts,
+	shown: PublicKey,
+): PublicKey | "any" {
+	if (plan.hostKeys.length === 0) return "any";
+	const carried = facts.ssh.hostKeys
+		.filter(({ path }) => plan.hostKeys.includes(path))
+		.flatMap((key) => (key.publicKey ? Buffer.from(key.publicKey.blob, "base64") : []));
+	if (carried.length === 0 || carried.some((blob) => blob.equals(shown.blob))) return shown;
+	const [other] = carried;
+	return (other && publicKey(other)) ?? shown;
 }

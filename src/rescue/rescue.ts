@@ -1,78 +1,25 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { EkexecError } from "../bytes/index.ts";
 import { type Image, type ImageLayer, readDrivers } from "../image/index.ts";
-import {
-	type Facts,
-	fileNumber,
-	type GoOptions,
-	type HelperClient,
-	type StagedFile,
-} from "../kexec/index.ts";
-import type { Network } from "../network/index.ts";
-import { formatTarget, type PublicKey, parseTarget, publicKey } from "../ssh/index.ts";
+import type { Facts, GoOptions, HelperClient, StagedFile } from "../kexec/index.ts";
+import { formatTarget, parseTarget } from "../ssh/index.ts";
 import { unproven } from "./causes.ts";
 import { several } from "./check.ts";
 import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
 import { rescueError } from "./error.ts";
-import { tryRun } from "./helper.ts";
-import { identityOf, identityParts, withIdentity } from "./identity.ts";
+import type { HostOptions, HostResult } from "./host-options.ts";
+import { identityOf, withIdentity } from "./identity.ts";
 import { chooseLayers, imageTraits } from "./image-traits.ts";
-import { type LoadChoice, loadKernel, prepareFallback, tryKernel } from "./load.ts";
+import { giveOrder } from "./jump.ts";
+import { type LoadChoice, loadKernel, tryKernel } from "./load.ts";
 import { mib } from "./memory.ts";
-import { planRescue, type RescueOptions, type RescuePlan } from "./plan.ts";
+import { planRescue, type RescuePlan } from "./plan.ts";
 import { type Probed, probe } from "./probe.ts";
-import { type Proof, type ProveOptions, prove } from "./prove.ts";
-import type { Report, Step } from "./report.ts";
-import {
-	helperOf,
-	isLoss,
-	loginKnown,
-	openSession,
-	reopen,
-	type Session,
-	type SessionOptions,
-} from "./session.ts";
-import { kernelFile, layerParts } from "./stage.ts";
-
-/** How a rescue goes about it. Times in milliseconds. */
-export interface HostOptions extends SessionOptions {
-	readonly plan: RescueOptions;
-	/** Finds the image for a target, building it if need be. */
-	readonly image: (facts: Facts) => Promise<Image>;
-	/** Shows the plan and asks; false ends it with nothing changed. */
-	readonly confirm: (plan: RescuePlan) => Promise<boolean>;
-	readonly report: Report;
-	readonly compare: ProveOptions["compare"];
-	/** `plan` ends after the plan, `load` leaves the kernel loaded without jumping; `jump` goes all the way. */
-	readonly until: "plan" | "load" | "jump";
-	/** Whether to wait for the rescue system and prove it. */
-	readonly wait: boolean;
-	/** How long the rescue system may take to answer. */
-	readonly timeout: number;
-	/** How long sync(2) may take before the jump; 0 for no sync. */
-	readonly sync: number;
-	readonly via: "reboot" | "systemd";
-	/**
-	 * Seconds for which the target keeps what it was sent when the connection is lost, for this run to take it up
-	 * again; then it is as it was. 120 unless told.
-	 */
-	readonly keep?: number;
-	/** Lines for the greeting of the rescue system. */
-	readonly about: (facts: Facts) => string;
-}
-
-/** What came of it. */
-export interface HostResult {
-	readonly plan: RescuePlan;
-	readonly facts: Facts;
-	readonly network: Network;
-	/** The host key that the target showed, before and after. */
-	readonly hostKey: PublicKey;
-	/** Whether the jump was made. */
-	readonly jumped: boolean;
-	readonly proof?: Proof;
-}
+import { expectedHostKey, type Proof, prove } from "./prove.ts";
+import type { Step } from "./report.ts";
+import { describeFacts, describePlan, refusedError } from "./sentences.ts";
+import { helperOf, loginKnown, openSession, type Session } from "./session.ts";
+import { stagedFiles } from "./stage.ts";
 
 /** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
 export async function check(target: string, options: HostOptions): Promise<HostResult> {
@@ -187,12 +134,12 @@ class Rescue {
 				({ method }) => `by ${method}`,
 			);
 			if (options.until === "load") {
-				sure = await this.#go(delivery, facts, { via: "nothing" });
+				sure = await this.#order("load", delivery, facts, { via: "nothing" });
 				return result;
 			}
 			sure = await this.#do(
 				"jump",
-				() => this.#go(delivery, facts, { via: options.via, sync: options.sync }),
+				() => this.#order("jump", delivery, facts, { via: options.via, sync: options.sync }),
 				(arrived) =>
 					arrived ? "the target is on its way" : "whether the order arrived is not known",
 			);
@@ -235,17 +182,17 @@ class Rescue {
 		const { options } = this;
 		const { signal, report } = options;
 		const identity = identityOf(plan, facts, nonce, options.about(facts), image.manifest.adapter);
-		const { parts, end } = layerParts(layers);
-		const last = identityParts(image.manifest.adapter, identity, end);
-		const initrd = { file: fileNumber.initrd, size: last.end, parts: [...parts, ...last.parts] };
-		const kernel = new Uint8Array(await readFile(image.kernel.path));
 		const { commandLine } = plan;
-		const input = { kernel, initrdSize: initrd.size, commandLine };
-		const fallback = prepareFallback(image.manifest.architecture, input, loadFacts);
+		const { kernel, rest, total, fallback } = await stagedFiles(
+			image,
+			layers,
+			identity,
+			commandLine,
+			loadFacts,
+		);
 		const locked = !["none", undefined].includes(facts.security.lockdown);
 		let choice: LoadChoice = { method: plan.method, commandLine, fallback, locked };
 
-		const total = kernel.length + layers.reduce((sum, { size }) => sum + size, 0);
 		const send = (files: readonly StagedFile[], before: number): Promise<void> =>
 			deliver(this.#target, delivery, files, {
 				...options,
@@ -256,7 +203,7 @@ class Rescue {
 		await this.#do(
 			"stage",
 			async () => {
-				await send([kernelFile(image.kernel)], 0);
+				await send([kernel], 0);
 				if (choice.method === "kexec_file_load") {
 					const taken = await tryKernel(delivery.client, choice, signal);
 					if (!taken) {
@@ -268,8 +215,7 @@ class Rescue {
 						});
 					}
 				}
-				const extra = "plan" in fallback ? [fallback.plan.extra] : [];
-				await send([initrd, ...extra], kernel.length);
+				await send(rest, kernel.size);
 			},
 			() => `${mib(total)} in the target's memory, digests checked there`,
 		);
@@ -284,55 +230,12 @@ class Rescue {
 		return choice;
 	}
 
-	/**
-	 * Gives the order to jump. Where the connection breaks with the order on its way, another one finds out whether it
-	 * arrived: a helper that still waits did not get it, and gets it again. False: nobody can tell.
-	 */
-	async #go(delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {
+	#order(step: Step, delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {
 		const { options } = this;
-		const { signal } = options;
-		const remark = (text: string): void =>
-			options.report({ event: "remark", step: order.via === "nothing" ? "load" : "jump", text });
-		for (;;) {
-			try {
-				await delivery.client.go(order);
-				return true;
-			} catch (error) {
-				signal?.throwIfAborted();
-				if (!isLoss(error)) throw error;
-				remark("the connection was lost with the order on its way; looking whether it arrived");
-				delivery.client.destroy();
-				const session = await reopen(
-					this.#target,
-					delivery.session,
-					options,
-					delivery.keep * 1000,
-				).catch(() => undefined);
-				signal?.throwIfAborted();
-				if (session === undefined) {
-					if (order.via === "nothing") throw error;
-					return false;
-				}
-				delivery.session = session;
-				const bootId = await tryRun(
-					session.connection,
-					["cat", "/proc/sys/kernel/random/boot_id"],
-					signal,
-				);
-				if (bootId !== undefined && bootId.trim() !== facts.bootId) return true;
-				try {
-					const { token } = delivery;
-					delivery.client = await helperOf(session, "resume", { token, signal });
-					await delivery.client.resumed(signal ? { signal } : {});
-				} catch (second) {
-					signal?.throwIfAborted();
-					// Nobody waits any more: it is on its way, or gave up.
-					if (order.via === "nothing") throw second;
-					return false;
-				}
-				remark("it did not; giving it again");
-			}
-		}
+		return giveOrder(this.#target, delivery, facts, order, {
+			...options,
+			remark: (text) => options.report({ event: "remark", step, text }),
+		});
 	}
 
 	async #prove(
@@ -389,41 +292,4 @@ class Rescue {
 		report({ event: "step", step, state: "done", detail: detail(result) });
 		return result;
 	}
-}
-
-/** The key that the rescue system will show: that of this login, else another one that is carried; `any`: a new one. */
-function expectedHostKey(plan: RescuePlan, facts: Facts, shown: PublicKey): PublicKey | "any" {
-	if (plan.hostKeys.length === 0) return "any";
-	const carried = facts.ssh.hostKeys
-		.filter(({ path }) => plan.hostKeys.includes(path))
-		.flatMap((key) => (key.publicKey ? Buffer.from(key.publicKey.blob, "base64") : []));
-	if (carried.length === 0 || carried.some((blob) => blob.equals(shown.blob))) return shown;
-	const [other] = carried;
-	return (other && publicKey(other)) ?? shown;
-}
-
-function describeFacts({ facts }: Probed): string {
-	return `${facts.hostname}, ${facts.system ?? "Linux"}, kernel ${facts.kernelRelease}`;
-}
-
-function describePlan(plan: RescuePlan): string {
-	const count = (verdict: string): number =>
-		plan.checks.filter((check) => check.verdict === verdict).length;
-	const refusals = count("refusal");
-	const warnings = count("warning");
-	if (refusals > 0)
-		return `refused: ${refusals === 1 ? "one of the checks says" : `${refusals} of the checks say`} no`;
-	return warnings > 0 ? `possible, ${several(warnings, "warning")}` : "possible";
-}
-
-/** One error for all refusals of a plan. */
-export function refusedError(target: string, plan: RescuePlan): EkexecError {
-	const refusals = plan.checks.filter(({ verdict }) => verdict === "refusal");
-	const found = refusals.map(({ id, found: what }) => `${id}: ${what}`).join("; ");
-	const remedy = refusals.map((check) => check.remedy).join(" ");
-	return rescueError("refused", "RESCUE_REFUSED", "the rescue is refused; nothing was changed", {
-		where: target,
-		found,
-		remedy,
-	});
 }
