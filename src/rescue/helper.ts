@@ -8,6 +8,7 @@ import {
 	helperStream,
 } from "../kexec/index.ts";
 import { bytesSource, type Connection, type Executor, run } from "../ssh/index.ts";
+import { lastLine, tryRun } from "./answers.ts";
 import { rescueError } from "./error.ts";
 
 /** `probe` changes nothing, `run` may load and jump, `resume` takes up a `run` whose connection was lost. */
@@ -120,25 +121,8 @@ async function converse(
 
 /** What the target calls its kind of processor; both that have a helper where it cannot say so. */
 async function machineNames(connection: Connection, signal?: AbortSignal): Promise<string[]> {
-	const answer = await tryRun(connection, ["uname", "-m"], signal);
-	const machine = answer?.trim().split("\n").at(-1);
+	const machine = lastLine(await tryRun(connection, ["uname", "-m"], signal));
 	return machine === undefined ? ["x86_64", "aarch64"] : [machine];
-}
-
-/** Output of a program that may not be there, or not be readable any more: undefined then. */
-export async function tryRun(
-	connection: Executor,
-	words: readonly string[],
-	signal?: AbortSignal,
-): Promise<string | undefined> {
-	try {
-		const answer = await run(connection, words, { signal, deadline: 10_000 });
-		return answer.code === 0 && answer.text.trim() !== "" ? answer.text : undefined;
-	} catch (error) {
-		signal?.throwIfAborted();
-		if (!(error instanceof EkexecError) || ends.has(error.code)) throw error;
-		return undefined;
-	}
 }
 
 /** Removes a file, as far as the target still can. */

@@ -10,11 +10,22 @@ import {
 	type WaitOptions,
 	waitForSsh,
 } from "../ssh/index.ts";
+import { bootIdOf, lastLineOf } from "./answers.ts";
 import { rescueError } from "./error.ts";
-import { tryRun } from "./helper.ts";
 import type { RescuePlan } from "./plan.ts";
 import { probe } from "./probe.ts";
-import { helperOf } from "./session.ts";
+import { helperOf, isLoss } from "./session.ts";
+
+/**
+ * Milliseconds for which logins may be refused: where root cannot log in to the old system, that is what it answers
+ * while it stops services or writes out what is dirty.
+ */
+const refusedFor = 180_000;
+/** The rescue system takes nothing else, and nobody is to be asked for the password of the old one's root. */
+const keysOnly: readonly string[] = [
+	"PasswordAuthentication=no",
+	"KbdInteractiveAuthentication=no",
+];
 
 /** What was seen of the rescue system, held against the plan. */
 export interface Proof {
@@ -35,18 +46,76 @@ export interface Proof {
 	};
 }
 
-export interface ProveOptions extends Omit<WaitOptions, "accept"> {
+/** What a login must show to be that of the rescue system. */
+export interface Expected {
 	readonly adapter: Adapter;
 	readonly nonce: string;
 	/** The one from before: the rescue system must have another one. */
 	readonly bootId: string;
+}
+
+export interface ProveOptions
+	extends Expected,
+		Omit<WaitOptions, "accept" | "attempt" | "refusedFor"> {
 	/**
 	 * Where it is not known whether the order to jump arrived: milliseconds after which a target that still runs its
 	 * old system did not get it, and has dropped everything.
 	 */
 	readonly unsureFor?: number;
+	/** Told after each attempt that failed; `old`: it was the old system that answered. */
+	readonly attempt?: (report: {
+		readonly number: number;
+		readonly error: Error | undefined;
+		readonly old: boolean;
+	}) => void;
 	/** Compares what was planned with what is there. */
 	readonly compare: (planned: Network, found: Network) => readonly string[];
+}
+
+/**
+ * Who answers a login: the `old` system that goes down still, this run's `rescue` system, or `unclear`: it did not say,
+ * as a system does that is busy starting. Only a definite answer is another system: a boot id that is new and a nonce
+ * that is not there, or another one (`RESCUE_NOT_PROVEN`). Throws what the connection throws when there is no answer.
+ */
+export async function whoAnswers(
+	candidate: Pick<Connection, "exec" | "describe">,
+	{ adapter, nonce, bootId }: Expected,
+	signal?: AbortSignal,
+): Promise<"old" | "rescue" | "unclear"> {
+	const boot = await bootIdOf(candidate, signal);
+	if (boot === undefined) return "unclear";
+	if (boot === bootId) return "old";
+	const path = noncePath(adapter);
+	const found = await lastLineOf(candidate, path, signal);
+	if (found === undefined) return "unclear";
+	if (found === text(nonceContent(adapter, nonce)).trim()) return "rescue";
+	throw rescueError("unproven", "RESCUE_NOT_PROVEN", "a system without this run's nonce answers", {
+		where: candidate.describe(),
+		expected: `the nonce of this run in ${path}`,
+		found: found === null ? "no such file" : "another one",
+		remedy: "The target seems to have booted its own system again; look at its console.",
+	});
+}
+
+/** Opens and acts, over another connection where one is lost, until `deadline` ms have passed. */
+export async function overLosses<C extends Pick<Connection, "close">, T>(
+	open: (deadline: number) => Promise<C>,
+	act: (connection: C) => Promise<T>,
+	deadline: number,
+	signal?: AbortSignal,
+): Promise<T> {
+	const until = Date.now() + deadline;
+	for (;;) {
+		const connection = await open(Math.max(0, until - Date.now()));
+		try {
+			return await act(connection);
+		} catch (error) {
+			signal?.throwIfAborted();
+			if (!isLoss(error) || Date.now() >= until) throw error;
+		} finally {
+			await connection.close();
+		}
+	}
 }
 
 /**
@@ -62,46 +131,39 @@ export async function prove(
 	plan: RescuePlan,
 	options: ProveOptions,
 ): Promise<Proof> {
-	const { nonce, adapter, bootId, signal } = options;
+	const { attempt, unsureFor } = options;
 	const started = Date.now();
-	const path = noncePath(adapter);
-	const expected = text(nonceContent(adapter, nonce)).trim();
-	const connection = await waitForSsh(target, {
-		...options,
-		async accept(candidate) {
-			const boot = await tryRun(candidate, ["cat", "/proc/sys/kernel/random/boot_id"], signal);
-			if (boot === undefined) return false;
-			if (boot.trim() === bootId) {
-				const { unsureFor } = options;
-				if (unsureFor === undefined || Date.now() < started + unsureFor) return false;
-				throw rescueError(
-					"failed",
-					"RESCUE_LOST",
-					"the connection was lost, and the order to jump did not arrive; the target is as it was",
-					{ where: candidate.describe(), remedy: "Run ekexec again." },
-				);
-			}
-			const found = (await tryRun(candidate, ["cat", path], signal))?.trim();
-			if (found === expected) return true;
-			throw rescueError(
-				"unproven",
-				"RESCUE_NOT_PROVEN",
-				"a system without this run's nonce answers",
-				{
-					where: candidate.describe(),
-					expected: `the nonce of this run in ${path}`,
-					found: found === undefined ? "none" : "another one",
-					remedy: "The target seems to have booted its own system again; look at its console.",
-				},
-			);
-		},
-	});
-	const seconds = (Date.now() - started) / 1000;
-	try {
-		return await inspect(connection, plan, seconds, options);
-	} finally {
-		await connection.close();
-	}
+	let old = false;
+	let seconds: number | undefined;
+	const open = (deadline: number): Promise<Connection> =>
+		waitForSsh(target, {
+			...options,
+			settings: [...keysOnly, ...(options.settings ?? [])],
+			deadline,
+			refusedFor,
+			attempt(report) {
+				attempt?.({ ...report, old });
+				old = false;
+			},
+			async accept(candidate, signal) {
+				const who = await whoAnswers(candidate, options, signal);
+				old = who === "old";
+				if (old && unsureFor !== undefined && Date.now() >= started + unsureFor) {
+					throw rescueError(
+						"failed",
+						"RESCUE_LOST",
+						"the connection was lost, and the order to jump did not arrive; the target is as it was",
+						{ where: candidate.describe(), remedy: "Run ekexec again." },
+					);
+				}
+				return who === "rescue";
+			},
+		});
+	const look = (connection: Connection): Promise<Proof> => {
+		seconds ??= (Date.now() - started) / 1000;
+		return inspect(connection, plan, seconds, options);
+	};
+	return overLosses(open, look, options.deadline, options.signal);
 }
 
 async function inspect(

@@ -263,9 +263,10 @@ class Rescue {
 					...by,
 					bootId: facts.bootId,
 					compare: options.compare,
-					attempt: ({ number, error }) => {
-						oldAnswered = error === undefined;
-						options.log?.(`login ${number}: ${error?.message ?? "not yet the rescue system"}`);
+					attempt: ({ number, error, old }) => {
+						oldAnswered = old;
+						const seen = old ? "still the old system" : "it does not say yet who it is";
+						options.log?.(`login ${number}: ${error?.message ?? seen}`);
 					},
 				});
 				return proven.catch((error: unknown) => {

@@ -10,7 +10,8 @@ import {
 	elevate,
 	type Prompt,
 } from "../ssh/index.ts";
-import { type HelperMode, startHelper, tryRun, unloadKernel } from "./helper.ts";
+import { lastLine, tryRun } from "./answers.ts";
+import { type HelperMode, startHelper, unloadKernel } from "./helper.ts";
 import type { LoginProof } from "./keys.ts";
 import type { LoginKnown } from "./plan.ts";
 
@@ -71,11 +72,6 @@ export async function openSession(target: string, options: SessionOptions): Prom
 		await connection.close();
 		throw error;
 	}
-}
-
-/** A login shell may say something of its own before. */
-function lastLine(output: string | undefined): string | undefined {
-	return output?.trim().split("\n").at(-1)?.trim() || undefined;
 }
 
 export function helperOf(
@@ -164,7 +160,7 @@ export async function unload(
 	signal?: AbortSignal,
 ): Promise<boolean> {
 	const state = await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal);
-	if (state?.trim() === "0") return false;
+	if (lastLine(state) === "0") return false;
 	await unloadKernel(connection, root, { signal, machine });
 	return true;
 }

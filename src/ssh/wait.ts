@@ -14,7 +14,9 @@ export interface WaitOptions extends ConnectOptions {
 	/** Milliseconds between attempts; 2,000 unless told. */
 	readonly interval?: number;
 	/** Whether this is the login waited for (a new boot id, say); if not, it is closed and waiting goes on. */
-	readonly accept?: (connection: Connection) => Promise<boolean>;
+	readonly accept?: (connection: Connection, signal: AbortSignal) => Promise<boolean>;
+	/** Milliseconds for which a host may go on refusing the login, as one that goes down does; 8,000 unless told. */
+	readonly refusedFor?: number;
 	/** Told after each attempt that failed. */
 	readonly attempt?: (report: {
 		readonly number: number;
@@ -32,12 +34,14 @@ const passing: ReadonlySet<string> = new Set<SshCode>([
 	"SSH_CHANNEL",
 	"SSH_DEADLINE",
 ]);
-/** A system that is going down refuses logins for a moment (pam_nologin). */
-const maxRefusals = 3;
 
-async function accepted(connection: Connection, accept: WaitOptions["accept"]): Promise<boolean> {
+async function accepted(
+	connection: Connection,
+	accept: WaitOptions["accept"],
+	signal: AbortSignal,
+): Promise<boolean> {
 	try {
-		return accept === undefined || (await accept(connection));
+		return accept === undefined || (await accept(connection, signal));
 	} catch (error) {
 		await connection.close();
 		throw error;
@@ -46,23 +50,27 @@ async function accepted(connection: Connection, accept: WaitOptions["accept"]): 
 
 /** Tries until a login succeeds, with the same host key as before, or the deadline has passed. */
 export async function waitForSsh(target: string, options: WaitOptions): Promise<Connection> {
-	const { deadline, interval = 2000, accept, attempt } = options;
+	const { deadline, interval = 2000, refusedFor = 8000, accept, attempt } = options;
 	const timeout = AbortSignal.timeout(deadline);
 	const signal =
 		options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
 	let last: unknown;
-	let refusals = 0;
+	let refusedSince: number | undefined;
 	for (let number = 1; ; number++) {
 		let error: Error | undefined;
 		try {
 			const connection = await connect(target, { ...options, signal });
-			if (await accepted(connection, accept)) return connection;
+			if (await accepted(connection, accept, signal)) return connection;
 			await connection.close();
+			// What was the matter before is no more.
+			last = refusedSince = undefined;
 		} catch (caught) {
 			error = caught instanceof Error ? caught : new Error(String(caught));
 			const code = (caught as { code?: string }).code ?? "";
-			if (code === "SSH_AUTH" && refusals++ < maxRefusals) last = caught;
-			else if (passing.has(code)) last = caught;
+			// pam_nologin, or a system that never takes this login and is on its way out.
+			refusedSince = code === "SSH_AUTH" ? (refusedSince ?? Date.now()) : undefined;
+			const refused = refusedSince !== undefined && Date.now() < refusedSince + refusedFor;
+			if (refused || passing.has(code)) last = caught;
 			else if (!signal.aborted) throw caught;
 		}
 		if (options.signal?.aborted) throw aborted(target, options.signal);

@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } f
 import { createServer, type Server, type Socket, connect as tcp } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sshError } from "../../src/ssh/error.ts";
 import {
 	bytesSource,
 	type Connection,
@@ -542,6 +543,31 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 		const error = await waiting.catch((caught) => caught);
 		expect(error.code).toBe("SSH_DEADLINE");
 		expect(error.cause.code).toBe("SSH_UNREACHABLE");
+	});
+
+	test("waiting goes on while logins are refused and questions fail, for as long as it may", async () => {
+		const strange = await startSshd(place.path);
+		const login = { ...options(), expectHostKey: "any", deadline: 20_000, interval: 50 } as const;
+		try {
+			const waiting = waitForSsh(`127.0.0.1:${strange.port}`, { ...login, refusedFor: 300 });
+			expect(await codeOf(waiting)).toBe("SSH_AUTH");
+			const late = { ...login, refusedFor: 60_000, deadline: 800 };
+			const error = await waitForSsh(`127.0.0.1:${strange.port}`, late).catch((caught) => caught);
+			expect(error).toMatchObject({ code: "SSH_DEADLINE", cause: { code: "SSH_AUTH" } });
+		} finally {
+			await strange.stop();
+		}
+		const accepts = [false, sshError("SSH_CHANNEL", "no channel"), true];
+		const found = await waitForSsh(target(), {
+			...login,
+			async accept() {
+				const next = accepts.shift();
+				if (next instanceof Error) throw next;
+				return next === true;
+			},
+		});
+		await found.close();
+		expect(accepts).toEqual([]);
 	});
 
 	test("an unreachable port", async () => {
