@@ -1,5 +1,5 @@
 // A small Debian archive, made and signed in the test, and a server on the loopback that can misbehave.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { createCleartextMessage, generateKey, type PrivateKey, sign } from "openpgp";
 import { onTestFinished } from "vitest";
+import type { RepositoryOptions } from "../../src/debian/index.ts";
 import { deb, sha256, type TarMember } from "./make.ts";
 
 export const now: number = Date.parse("2030-01-10T12:00:00Z");
@@ -45,6 +46,32 @@ export async function newKey(name = "archive"): Promise<PrivateKey> {
 		format: "object",
 	});
 	return made.privateKey;
+}
+
+/** An archive with these packages, served, and the options that open it, with a cache of its own. */
+export async function archive(
+	key: PrivateKey,
+	packages: readonly MiniPackage[],
+	mini: MiniOptions = {},
+): Promise<{ server: MiniServer; tree: Tree; options: RepositoryOptions }> {
+	const tree: Tree = new Map();
+	await addSuite(tree, key, packages, mini);
+	const server = await serve(tree);
+	const folder = await scratch();
+	const keyring = join(folder, "key.asc");
+	await writeFile(keyring, key.toPublic().armor());
+	const options: RepositoryOptions = {
+		arch: "amd64",
+		components: ["main"],
+		mirror: server.url,
+		keyrings: [keyring],
+		cache: join(folder, "cache"),
+		clock: () => now,
+		env: {},
+		pause: 1,
+		attempts: 2,
+	};
+	return { server, tree, options };
 }
 
 /** All files of an archive by their paths. */

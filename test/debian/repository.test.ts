@@ -7,7 +7,6 @@ import {
 	fetchPackages,
 	openRepository,
 	type Progress,
-	type RepositoryOptions,
 	readDeb,
 	readLock,
 	solve,
@@ -16,6 +15,7 @@ import {
 import { sha256 } from "./make.ts";
 import {
 	addSuite,
+	archive,
 	clearsign,
 	type MiniOptions,
 	type MiniServer,
@@ -37,27 +37,7 @@ const packages = [
 ];
 const hour = 3600_000;
 
-/** A served archive and the options that open it. */
-async function setUp(mini: MiniOptions = {}) {
-	const tree: Tree = new Map();
-	await addSuite(tree, key, packages, mini);
-	const server = await serve(tree);
-	const folder = await scratch();
-	const keyring = join(folder, "key.asc");
-	await writeFile(keyring, key.toPublic().armor());
-	const options: RepositoryOptions = {
-		arch: "amd64",
-		components: ["main"],
-		mirror: server.url,
-		keyrings: [keyring],
-		cache: join(folder, "cache"),
-		clock: () => now,
-		env: {},
-		pause: 1,
-		attempts: 2,
-	};
-	return { server, tree, options };
-}
+const setUp = (mini: MiniOptions = {}) => archive(key, packages, mini);
 
 const list = "dists/trixie/main/binary-amd64/Packages.gz";
 function alter(server: MiniServer, path: string, change: (text: string) => string): void {

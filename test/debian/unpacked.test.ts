@@ -1,34 +1,15 @@
-import { lstat, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type UnpackOptions, unpackPackages } from "../../src/debian/index.ts";
+import { unpackPackages } from "../../src/debian/index.ts";
 import { elf } from "./elves.ts";
 import type { TarMember } from "./make.ts";
-import { addSuite, type MiniPackage, newKey, now, scratch, serve, type Tree } from "./mini.ts";
+import { archive, type MiniPackage, newKey } from "./mini.ts";
 
 const key = await newKey();
 
-async function setUp(packages: readonly MiniPackage[]) {
-	const tree: Tree = new Map();
-	await addSuite(tree, key, packages);
-	const server = await serve(tree);
-	const folder = await scratch();
-	const keyring = join(folder, "key.asc");
-	await writeFile(keyring, key.toPublic().armor());
-	const options: UnpackOptions = {
-		arch: "amd64",
-		components: ["main"],
-		mirror: server.url,
-		keyrings: [keyring],
-		cache: join(folder, "cache"),
-		clock: () => now,
-		env: {},
-		pause: 1,
-		attempts: 2,
-	};
-	return { server, options };
-}
+const setUp = (packages: readonly MiniPackage[]) => archive(key, packages);
 const one = (files: TarMember[]) => setUp([{ name: "app", files }]);
 
 describe("unpacked packages", () => {

@@ -8,6 +8,7 @@ import { packCpio } from "../../src/cpio/index.ts";
 import {
 	digestsOf,
 	formatManifest,
+	type Image,
 	importImage,
 	inspectImage,
 	type Manifest,
@@ -121,6 +122,22 @@ async function within(work: (folder: string) => Promise<unknown>): Promise<void>
 	}
 }
 
+/** Opens an image whose manifest tells of one further file, which holds the input. */
+async function openWith(
+	folder: string,
+	field: "contents" | "drivers",
+	input: Uint8Array,
+): Promise<Image> {
+	mkdirSync(join(folder, "layers"));
+	for (const name of ["kernel", "layers/base.cpio.gz"]) writeFileSync(join(folder, name), "abc");
+	const name = `${field}.json`;
+	writeFileSync(join(folder, name), input);
+	const digest = createHash("sha256").update(input).digest("hex");
+	const told = { [field]: { file: name, size: input.length, sha256: digest } };
+	writeFileSync(join(folder, "manifest.json"), formatManifest({ ...manifest, ...told }));
+	return openImage(folder);
+}
+
 export const targets: readonly FuzzTarget[] = [
 	{
 		name: "image/manifest",
@@ -139,17 +156,7 @@ export const targets: readonly FuzzTarget[] = [
 		make: jsonMaker(contents),
 		run: (input) =>
 			within(async (folder) => {
-				mkdirSync(join(folder, "layers"));
-				for (const name of ["kernel", "layers/base.cpio.gz"])
-					writeFileSync(join(folder, name), "abc");
-				writeFileSync(join(folder, "contents.json"), input);
-				const digest = createHash("sha256").update(input).digest("hex");
-				const told = { file: "contents.json", size: input.length, sha256: digest };
-				writeFileSync(
-					join(folder, "manifest.json"),
-					formatManifest({ ...manifest, contents: told }),
-				);
-				await inspectImage(await openImage(folder));
+				await inspectImage(await openWith(folder, "contents", input));
 			}),
 	},
 	{
@@ -159,17 +166,7 @@ export const targets: readonly FuzzTarget[] = [
 		}),
 		run: (input) =>
 			within(async (folder) => {
-				mkdirSync(join(folder, "layers"));
-				for (const name of ["kernel", "layers/base.cpio.gz"])
-					writeFileSync(join(folder, name), "abc");
-				writeFileSync(join(folder, "drivers.json"), input);
-				const digest = createHash("sha256").update(input).digest("hex");
-				const told = { file: "drivers.json", size: input.length, sha256: digest };
-				writeFileSync(
-					join(folder, "manifest.json"),
-					formatManifest({ ...manifest, drivers: told }),
-				);
-				const table = await readDrivers(await openImage(folder));
+				const table = await readDrivers(await openWith(folder, "drivers", input));
 				table?.find("pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01");
 			}),
 	},

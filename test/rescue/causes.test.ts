@@ -2,30 +2,21 @@ import { describe, expect, test } from "vitest";
 import { EkexecError } from "../../src/bytes/index.ts";
 import { likelyCauses, unproven } from "../../src/rescue/causes.ts";
 import { planRescue } from "../../src/rescue/plan.ts";
-import { healthyFacts, hostBlob, keyBlob, MiB, plainNetwork } from "../support/facts.ts";
+import { healthyFacts, MiB, plainNetwork } from "../support/facts.ts";
+import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
 
-const image = {
-	name: "rescue",
-	architecture: "amd64",
-	signed: true,
-	adapter: "rootfs",
-	commandLine: "quiet",
-	commandLineLimit: 2017,
-	sizes: { kernel: 8 * MiB, kernelMemory: 40 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
-	layers: ["base"],
-	unserved: [],
-} as const;
-const login = {
-	user: "root",
-	proof: { method: "publickey", type: "ssh-ed25519", blob: keyBlob },
-	hostKey: { type: "ssh-ed25519", blob: hostBlob },
-} as const;
-const options = { allKeys: false, addedKeys: [], commandLine: "", again: false, keepLinks: [] };
 const silence = { waited: 600, oldAnswered: false, via: "reboot" } as const;
 
 function causes(change: Parameters<typeof healthyFacts>[0] = {}, seen: object = {}, more = {}) {
 	const facts = healthyFacts(change);
-	const plan = planRescue(facts, plainNetwork, { ...image, ...more }, login, options, 0);
+	const plan = planRescue(
+		facts,
+		plainNetwork,
+		{ ...plannedImage, ...more },
+		rootLogin,
+		noOptions,
+		0,
+	);
 	return likelyCauses(plan, facts, { ...silence, ...seen });
 }
 
@@ -58,7 +49,7 @@ describe("likely causes of a rescue system that does not answer", () => {
 
 test("whatever goes wrong after the jump ends with exit code 5 and says what to try", () => {
 	const facts = healthyFacts();
-	const plan = planRescue(facts, plainNetwork, image, login, options, 0);
+	const plan = planRescue(facts, plainNetwork, plannedImage, rootLogin, noOptions, 0);
 	const told = (error: unknown) => unproven(error, "root@192.0.2.1", plan, facts, silence);
 	const late = told(new EkexecError("failed", "SSH_DEADLINE", "no login within the deadline"));
 	expect(late).toMatchObject({ code: "RESCUE_DEADLINE", exitCode: 5 });

@@ -1,25 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { identityOf, withIdentity } from "../../src/rescue/identity.ts";
 import { type PlannedImage, planRescue } from "../../src/rescue/plan.ts";
-import { healthyFacts, hostBlob, keyBlob, MiB, plainNetwork } from "../support/facts.ts";
+import { healthyFacts, plainNetwork } from "../support/facts.ts";
+import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
 
-const image: PlannedImage = {
-	name: "rescue",
-	architecture: "amd64",
-	signed: true,
-	adapter: "rootfs",
-	commandLine: "quiet",
-	commandLineLimit: 2017,
-	sizes: { kernel: 8 * MiB, kernelMemory: 40 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
-	layers: ["base"],
-	unserved: [],
-};
-const options = { allKeys: false, addedKeys: [], commandLine: "", again: false, keepLinks: [] };
-const login = {
-	user: "root",
-	proof: { method: "publickey", type: "ssh-ed25519", blob: keyBlob },
-	hostKey: { type: "ssh-ed25519", blob: hostBlob },
-} as const;
 const usual = healthyFacts();
 
 function planned(
@@ -27,7 +11,7 @@ function planned(
 	adapter: PlannedImage["adapter"] = "rootfs",
 	network = plainNetwork,
 ) {
-	const plan = planRescue(facts, network, { ...image, adapter }, login, options, 0);
+	const plan = planRescue(facts, network, { ...plannedImage, adapter }, rootLogin, noOptions, 0);
 	const checked = withIdentity(plan, facts, "about", adapter);
 	return { plan, checked, found: checked.checks.filter(({ id }) => id === "identity") };
 }

@@ -8,39 +8,12 @@ import {
 	planRescue,
 	type RescueOptions,
 } from "../../src/rescue/plan.ts";
+import { GiB, healthyFacts, keyBlob, keysOf, MiB, plainNetwork } from "../support/facts.ts";
 import {
-	GiB,
-	healthyFacts,
-	hostBlob,
-	keyBlob,
-	keysOf,
-	MiB,
-	plainNetwork,
-} from "../support/facts.ts";
-
-const image: PlannedImage = {
-	name: "rescue",
-	architecture: "amd64",
-	signed: true,
-	adapter: "rootfs",
-	commandLine: "quiet panic=60",
-	commandLineLimit: 2017,
-	sizes: { kernel: 8 * MiB, kernelMemory: 40 * MiB, initrd: 32 * MiB, unpacked: 140 * MiB },
-	layers: ["base", "modules"],
-	unserved: [],
-};
-const login: LoginKnown = {
-	user: "root",
-	proof: { method: "publickey", type: "ssh-ed25519", blob: keyBlob },
-	hostKey: { type: "ssh-ed25519", blob: hostBlob },
-};
-const options: RescueOptions = {
-	allKeys: false,
-	addedKeys: [],
-	commandLine: "",
-	again: false,
-	keepLinks: [],
-};
+	plannedImage as image,
+	rootLogin as login,
+	noOptions as options,
+} from "../support/plan.ts";
 
 function plan(
 	facts: Partial<Facts> = {},

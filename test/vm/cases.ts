@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import {
 	type HostOptions,
 	type HostResult,
@@ -6,8 +6,16 @@ import {
 	openSession,
 	unload,
 } from "../../src/rescue/index.ts";
-import { type RunningVictim, victimNetwork } from "../../src/vm/index.ts";
-import { rescueOptions, shell, traces, tracesAfter } from "./lab.ts";
+import { type RunningVictim, type VictimSuite, victimNetwork } from "../../src/vm/index.ts";
+import {
+	bootedVictim,
+	rescueImage,
+	rescueOptions,
+	restore,
+	shell,
+	traces,
+	tracesAfter,
+} from "./lab.ts";
 
 // What a case of the matrix shows, for whichever victim.
 
@@ -15,6 +23,18 @@ const root = "root@127.0.0.1";
 
 interface Told {
 	readonly remarks: readonly string[];
+}
+
+/** Within a describe: one running victim for all of its tests, each of which begins at the same snapshot. */
+export function fromSnapshot(suite: VictimSuite, take: (victim: RunningVictim) => void): void {
+	let victim: RunningVictim;
+	beforeAll(async () => {
+		await rescueImage();
+		victim = await bootedVictim(suite);
+		take(victim);
+	}, 900_000);
+	beforeEach(() => restore(victim));
+	afterAll(() => victim?.stop());
 }
 
 /** Rescues up to the loaded kernel, sees it loaded, unloads it, and sees nothing left. */
@@ -85,14 +105,17 @@ export function noexec(...folders: string[]): string {
 	return folders.map(line).join(" && ");
 }
 
+/** Finds the victim's other card: $card. */
+export const secondCard: string = `for folder in /sys/class/net/e*; do
+			[[ $(<$folder/address) = ${victimNetwork.mac} ]] || card=\${folder##*/}
+		done`;
+
 /** The second card under a bond, a VLAN on it, an address, and a rule with a table of its own. */
 export async function bondAndVlan(victim: RunningVictim): Promise<void> {
 	await shell(
 		victim,
 		`set -e
-		for folder in /sys/class/net/e*; do
-			[[ $(<$folder/address) = ${victimNetwork.mac} ]] || card=\${folder##*/}
-		done
+		${secondCard}
 		ip link add bond0 type bond mode active-backup miimon 100
 		ip link set $card down
 		ip link set $card master bond0

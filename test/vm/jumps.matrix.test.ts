@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type RunningVictim, victimNetwork } from "../../src/vm/index.ts";
-import { bondAndVlan, jumps, leaseAddress } from "./cases.ts";
-import { bootedVictim, noVictim, rescueImage, restore, shell } from "./lab.ts";
+import { bondAndVlan, fromSnapshot, jumps, leaseAddress } from "./cases.ts";
+import { noVictim, shell } from "./lab.ts";
 import { Relay } from "./relay.ts";
 
 const lacking = await noVictim("qemu-img");
@@ -9,13 +9,9 @@ const lacking = await noVictim("qemu-img");
 /** Whole rescues of a running Debian 12, each from the same snapshot; what it shows stands in its name. */
 describe.skipIf(lacking)(`a bookworm victim is rescued and proven ${lacking}`, () => {
 	let victim: RunningVictim;
-
-	beforeAll(async () => {
-		await rescueImage();
-		victim = await bootedVictim("bookworm");
-	}, 900_000);
-	beforeEach(() => restore(victim));
-	afterAll(() => victim?.stop());
+	fromSnapshot("bookworm", (running) => {
+		victim = running;
+	});
 
 	test("kexec_file_load absent, login by sudo, leased address: kexec_load, and back with the address pinned", async () => {
 		await leaseAddress(victim);

@@ -10,7 +10,7 @@ import {
 	startVictim,
 	victimNetwork,
 } from "../../src/vm/index.ts";
-import { jumps, refused } from "./cases.ts";
+import { jumps, refused, secondCard } from "./cases.ts";
 import { bootedVictim, noVictim, rescueImage, shell, testIo } from "./lab.ts";
 import { Namespace, noNamespace } from "./namespace.ts";
 
@@ -78,9 +78,7 @@ describe.skipIf(alone)(`a bookworm victim without any IPv4 ${alone}`, () => {
 			await shell(
 				victim,
 				`set -e
-				for folder in /sys/class/net/e*; do
-					[[ $(<$folder/address) = ${victimNetwork.mac} ]] || card=\${folder##*/}
-				done
+				${secondCard}
 				ip link set $card up
 				ip address add 2001:db8:6::15/64 dev $card nodad
 				ip route add 2001:db8:9::/48 via 2001:db8:6::1 dev $card`,

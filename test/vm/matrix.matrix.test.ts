@@ -1,20 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Image } from "../../src/image/index.ts";
 import { check, host } from "../../src/rescue/index.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
 import { breakRoot, type RunningVictim } from "../../src/vm/index.ts";
 import { answering } from "../ssh/support.ts";
-import { loads, noexec, refused } from "./cases.ts";
+import { fromSnapshot, loads, noexec, refused } from "./cases.ts";
 import {
 	asRoot,
-	bootedVictim,
 	helpers,
 	noVictim,
 	rescueImage,
 	rescueOptions,
-	restore,
 	shell,
 	traces,
 	tracesAfter,
@@ -29,13 +27,9 @@ const restartSshd = "systemctl restart ssh";
 /** Each case starts from the same running Debian 12; what it shows stands in its name. */
 describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 	let victim: RunningVictim;
-
-	beforeAll(async () => {
-		await rescueImage();
-		victim = await bootedVictim("bookworm");
-	}, 900_000);
-	beforeEach(() => restore(victim));
-	afterAll(() => victim?.stop());
+	fromSnapshot("bookworm", (running) => {
+		victim = running;
+	});
 
 	describe("refusals: exit code 3, nothing sent, nothing left", () => {
 		test("kexec_load_disabled=1", async () => {

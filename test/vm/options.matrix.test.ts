@@ -1,21 +1,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { program } from "../../src/cli/program.ts";
 import type { RescuePlan } from "../../src/rescue/index.ts";
 import { type Connection, connect, run, waitForSsh } from "../../src/ssh/index.ts";
 import { type RunningVictim, victimNetwork } from "../../src/vm/index.ts";
-import {
-	bootedVictim,
-	noVictim,
-	rescueImage,
-	restore,
-	shell,
-	testIo,
-	traces,
-	tracesAfter,
-} from "./lab.ts";
+import { fromSnapshot } from "./cases.ts";
+import { noVictim, shell, testIo, traces, tracesAfter } from "./lab.ts";
 
 const lacking = await noVictim("qemu-img");
 
@@ -24,16 +16,13 @@ describe.skipIf(lacking)(`options of ekexec host ${lacking}`, () => {
 	let victim: RunningVictim;
 	let folder: string;
 
-	beforeAll(async () => {
-		await rescueImage();
-		victim = await bootedVictim("bookworm");
-		folder = await mkdtemp(join(tmpdir(), "ekexec-options-"));
-	}, 900_000);
-	beforeEach(() => restore(victim));
-	afterAll(async () => {
-		await victim?.stop();
-		await rm(folder, { recursive: true, force: true });
+	fromSnapshot("bookworm", (running) => {
+		victim = running;
 	});
+	beforeAll(async () => {
+		folder = await mkdtemp(join(tmpdir(), "ekexec-options-"));
+	});
+	afterAll(() => rm(folder, { recursive: true, force: true }));
 
 	/** Runs `ekexec` with these words and the options of the login. */
 	async function ekexec(...words: string[]) {
