@@ -6,7 +6,7 @@ import { commandLineBytes } from "./command-line.ts";
 import { type FdtNode, parseFdt, setProperty, writeFdt } from "./fdt.ts";
 import type { Segment } from "./load.ts";
 import type { LoadFacts } from "./load-facts.ts";
-import { findHigh, findLow, type MemoryRange, subtract } from "./memory-map.ts";
+import { findLow, type MemoryRange, subtract } from "./memory-map.ts";
 import { fileNumber, literalFile } from "./staging.ts";
 import type { LoadInput, LoadPlan, LoadPlanCode } from "./x86-load.ts";
 
@@ -18,6 +18,7 @@ const slots = { tree: 0x18, entry: 0x20 } as const;
 /** Kernels of all page sizes take segments at multiples of this. */
 const page = 65_536n;
 const twoMiB = 0x20_0000n;
+const oneGiB = 0x4000_0000n;
 /** The device tree must not be larger, nor cross such a boundary. */
 const maxTree = 0x20_0000;
 const anywhere = 1n << 48n;
@@ -62,8 +63,11 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 		return start;
 	};
 
-	const span = BigInt(alignUp(image.imageSize, Number(twoMiB)));
-	const base = take("kernel", findLow(free, span + twoMiB, twoMiB, 0n, anywhere), span + twoMiB);
+	// All of image_size is the segment: what it leaves out is neither zeroed nor cleaned from the caches, and some
+	// kernels read their BSS, and keep a stack and page tables in it, with caches off and before they zero it.
+	const memorySize = alignUp(Math.max(image.imageSize, input.kernel.length), Number(page));
+	const span = BigInt(alignUp(image.textOffset + memorySize, Number(twoMiB)));
+	const base = take("kernel", findLow(free, span, twoMiB, 0n, anywhere), span);
 	const kernelAt = base + BigInt(image.textOffset);
 	const segments: Segment[] = [
 		{
@@ -71,18 +75,18 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 			offset: 0,
 			size: input.kernel.length,
 			memory: kernelAt,
-			memorySize: BigInt(alignUp(input.kernel.length, Number(page))),
+			memorySize: BigInt(memorySize),
 		},
 	];
+	// Initrd and kernel within 32 GiB that begin at a multiple of 1 GiB (booting.rst). The rest close by as well: memory
+	// further up may be such as was plugged in later, which the next kernel does not know when it starts.
+	const window = (base / oneGiB) * oneGiB;
+	const near = (size: bigint, alignment: bigint) =>
+		findLow(free, size, alignment, window, window + 32n * oneGiB);
 	let initrdAt = 0n;
 	if (input.initrdSize > 0) {
 		const memorySize = BigInt(alignUp(input.initrdSize, Number(page)));
-		// All of the initrd within 32 GiB of the kernel (booting.rst).
-		initrdAt = take(
-			"initrd",
-			findHigh(free, memorySize, page, base, base + (1n << 35n)),
-			memorySize,
-		);
+		initrdAt = take("initrd", near(memorySize, page), memorySize);
 		segments.push({
 			file: fileNumber.initrd,
 			offset: 0,
@@ -95,8 +99,8 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 	if (tree.length > maxTree) {
 		throw refusal("LOAD_NO_ROOM", "the device tree is larger than 2 MiB", "Use kexec_file_load.");
 	}
-	const treeAt = take("device tree", findHigh(free, twoMiB, twoMiB, 0n, anywhere), twoMiB);
-	const jumpAt = take("trampoline", findHigh(free, page, page, 0n, anywhere), page);
+	const treeAt = take("device tree", near(twoMiB, twoMiB), twoMiB);
+	const jumpAt = take("trampoline", near(page, page), page);
 	const jump = Uint8Array.from(trampoline.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 	const view = new DataView(jump.buffer);
 	view.setBigUint64(slots.tree, treeAt, true);
@@ -116,6 +120,28 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 	return { extra: literalFile(fileNumber.extra, bytes), load: { entry: jumpAt, segments } };
 }
 
+/**
+ * A crash kernel's ranges, seeds that the running kernel has used up and wiped, and what the kernel before it left in
+ * memory that is used otherwise by now.
+ */
+const ofOneBoot = [
+	"linux,elfcorehdr",
+	"linux,usable-memory-range",
+	"kaslr-seed",
+	"rng-seed",
+	"linux,ima-kexec-buffer",
+	"linux,kho-fdt",
+	"linux,kho-scratch",
+] as const;
+
+/** A number of one cell or two. */
+function numberOf(node: FdtNode, name: string): bigint | undefined {
+	const value = node.properties.find(([own]) => own === name)?.[1];
+	if (value?.length !== 4 && value?.length !== 8) return undefined;
+	const view = new DataView(value.buffer, value.byteOffset);
+	return value.length === 4 ? BigInt(view.getUint32(0)) : view.getBigUint64(0);
+}
+
 /** The running kernel's tree with another command line and initrd, and without what was good for one boot only. */
 function deviceTree(old: Uint8Array, input: LoadInput, initrdAt: bigint): Uint8Array {
 	const tree = parseFdt(old);
@@ -129,6 +155,9 @@ function deviceTree(old: Uint8Array, input: LoadInput, initrdAt: bigint): Uint8A
 		new DataView(bytes.buffer).setBigUint64(0, value);
 		return bytes;
 	};
+	// Where boot loaders reserve the initrd they loaded: that one is of no use any more.
+	const gone = numberOf(chosen, "linux,initrd-start");
+	const reserved = tree.reserved.filter((range) => range.address !== gone);
 	setProperty(chosen, "bootargs", commandLineBytes(input.commandLine));
 	const has = input.initrdSize > 0;
 	setProperty(chosen, "linux,initrd-start", has ? address(initrdAt) : undefined);
@@ -137,11 +166,8 @@ function deviceTree(old: Uint8Array, input: LoadInput, initrdAt: bigint): Uint8A
 		"linux,initrd-end",
 		has ? address(initrdAt + BigInt(input.initrdSize)) : undefined,
 	);
-	// A crash kernel's ranges, and seeds that the running kernel has used up and wiped.
-	for (const name of ["linux,elfcorehdr", "linux,usable-memory-range", "kaslr-seed", "rng-seed"]) {
-		setProperty(chosen, name, undefined);
-	}
-	return writeFdt(tree);
+	for (const name of ofOneBoot) setProperty(chosen, name, undefined);
+	return writeFdt({ ...tree, reserved });
 }
 
 function refusal(code: LoadPlanCode, summary: string, remedy: string): EkexecError<LoadPlanCode> {
