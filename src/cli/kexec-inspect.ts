@@ -65,6 +65,7 @@ function own(image: KernelImage): [string, string][] {
 				["relocatable", yes(image.relocatable)],
 				["above 4 GiB", yes(image.flags.above4G)],
 				["EFI kexec", yes(image.flags.efiKexec)],
+				["five-level paging", yes(image.flags.fiveLevels)],
 				["preferred address", hex(image.preferredAddress)],
 				["alignment", hex(image.alignment)],
 				["memory to start", `${image.initSize} bytes`],

@@ -93,6 +93,8 @@ export interface BzImageFlags {
 	readonly efi64: boolean;
 	/** Boot by kexec on EFI machines with their runtime services. */
 	readonly efiKexec: boolean;
+	/** Can start where five levels of page tables are on. */
+	readonly fiveLevels: boolean;
 	/** Loaded at 1 MiB or above (all of today's are; a zImage is not). */
 	readonly high: boolean;
 }
@@ -175,6 +177,7 @@ export function readBzImage(bytes: Uint8Array, where = "kernel"): BzImage {
 			efi32: (xload & 4) !== 0,
 			efi64: (xload & 8) !== 0,
 			efiKexec: (xload & 16) !== 0,
+			fiveLevels: (xload & 32) !== 0,
 			high: (head.loadFlags & 1) !== 0,
 		},
 		payload: { offset, size: head.payloadLength, compression: compressionAt(bytes, offset) },

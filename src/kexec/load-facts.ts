@@ -18,6 +18,8 @@ export interface LoadFacts {
 	/** Physical address of the ACPI root pointer, where it is known. */
 	readonly rsdp?: bigint;
 	readonly efi?: EfiFacts;
+	/** Whether the running kernel uses five levels of page tables (x86). */
+	readonly fiveLevels?: boolean;
 	/** The flattened device tree the running kernel was started with (arm64). */
 	readonly fdt?: Uint8Array;
 }
@@ -25,6 +27,8 @@ export interface LoadFacts {
 /** EFI tables of a target whose firmware has set its virtual map already: the next kernel must take it over. */
 export interface EfiFacts {
 	readonly vendor: bigint;
+	/** Table of the runtime services; kernels since 5.8 do not show it, and kernels since 5.7 do not want it. */
+	readonly services?: bigint;
 	readonly tables: bigint;
 	readonly smbios: bigint;
 	readonly runtime: readonly EfiMemory[];
@@ -52,23 +56,29 @@ export function loadSources(): Source[] {
 		source.read("/sys/firmware/efi/runtime-map/*/*", small),
 		// Boards with large device trees have some hundred kB.
 		source.read("/sys/firmware/fdt", { cap: 4_194_304 }),
+		source.read("/sys/firmware/efi/runtime", small),
+		// The first processor tells: a kernel that does not use five levels strikes the flag out.
+		source.read("/proc/cpuinfo", { cap: 8192 }),
 	];
 }
 
 /** Makes the facts from the answers to {@link loadSources}. */
 export function readLoadFacts(answers: readonly Answer[]): LoadFacts {
-	const [memmap, iomem, bootParams, systab, vendor, tables, runtime, fdt] = answers;
+	const [memmap, iomem, bootParams, systab, vendor, tables, runtime, fdt, services, cpus] = answers;
 	const table = wordsOf(contentOf(systab));
 	const params = contentOf(bootParams);
 	const tree = contentOf(fdt);
 	const rsdp = rsdpOf(params, table);
-	const efi = efiOf(contentOf(vendor), contentOf(tables), table, runtime);
+	const pointers = { vendor, tables, services };
+	const efi = efiOf(pointers, table, runtime);
+	const flags = /^flags\s*:(.*)$/m.exec(text(cpus?.items[0]?.bytes ?? new Uint8Array()))?.[1];
 	return {
 		firmware: memmap === undefined ? [] : readFirmwareMap(memmap),
 		iomem: readIomem(text(contentOf(iomem) ?? new Uint8Array())),
 		...(params === undefined ? {} : { bootParams: params }),
 		...(rsdp === undefined ? {} : { rsdp }),
 		...(efi === undefined ? {} : { efi }),
+		...(flags === undefined ? {} : { fiveLevels: flags.split(/\s+/).includes("la57") }),
 		...(tree === undefined ? {} : { fdt: tree }),
 	};
 }
@@ -101,20 +111,27 @@ function rsdpOf(
 }
 
 function efiOf(
-	vendor: Uint8Array | undefined,
-	tables: Uint8Array | undefined,
+	pointers: Record<"vendor" | "tables" | "services", Answer | undefined>,
 	systab: ReadonlyMap<string, bigint>,
 	runtime: Answer | undefined,
 ): EfiFacts | undefined {
-	const address = (bytes: Uint8Array | undefined) => {
-		const match = text(bytes ?? new Uint8Array()).match(/0x[0-9a-f]+/i);
+	const address = (answer: Answer | undefined) => {
+		const match = text(contentOf(answer) ?? new Uint8Array()).match(/0x[0-9a-f]+/i);
 		return match === null ? undefined : BigInt(match[0]);
 	};
-	const at = { vendor: address(vendor), tables: address(tables) };
+	const vendor = address(pointers.vendor);
+	const tables = address(pointers.tables);
+	const services = address(pointers.services);
 	const entries = runtime === undefined ? [] : runtimeMap(runtime.items);
-	if (at.vendor === undefined || at.tables === undefined || entries.length === 0) return undefined;
-	const smbios = systab.get("SMBIOS3") ?? systab.get("SMBIOS") ?? 0n;
-	return { vendor: at.vendor, tables: at.tables, smbios, runtime: entries };
+	if (vendor === undefined || tables === undefined || entries.length === 0) return undefined;
+	return {
+		vendor,
+		tables,
+		// It takes the place of the first version's entry in the table, and of no other (efi_reuse_config).
+		smbios: systab.get("SMBIOS") ?? 0n,
+		runtime: entries,
+		...(services === undefined ? {} : { services }),
+	};
 }
 
 function runtimeMap(items: readonly Item[]): EfiMemory[] {

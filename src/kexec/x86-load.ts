@@ -1,9 +1,10 @@
 // kexec_load on x86-64: everything that kexec_file_load computes in the kernel, computed here.
 // Sources: Documentation/arch/x86/boot.rst, arch/x86/include/uapi/asm/bootparam.h, and the order of steps in
 // arch/x86/kernel/kexec-bzimage64.c.
-import { alignUp, concat, EkexecError, struct, u32, u64 } from "../bytes/index.ts";
+import { alignUp, concat, EkexecError, struct, text, u32, u64 } from "../bytes/index.ts";
 import { readBzImage, setupHeaderBytes, setupHeaderOffset } from "./bzimage.ts";
 import { commandLineBytes } from "./command-line.ts";
+import { e820Of, memoryMap, usable } from "./e820.ts";
 import type { KernelImageCode } from "./image.ts";
 import type { LoadSegments, Segment } from "./load.ts";
 import type { EfiFacts, LoadFacts } from "./load-facts.ts";
@@ -29,6 +30,8 @@ export interface LoadPlan {
 }
 
 const page = 4096n;
+/** Nothing lies above: no processor has more physical addresses that the 64-bit entry could name. */
+const topOfMemory = 1n << 46n;
 const bootParamsSize = 4096;
 /** Most entries of the memory map within struct boot_params; more go to a list behind it. */
 const maxE820 = 128;
@@ -37,6 +40,7 @@ const kexecLoader = 0xd0;
 /** Physical addresses above this are beyond the old kernel's identity mapping of low memory that all parties agree on. */
 const fourGiB = 0x1_0000_0000n;
 const oneMiB = 0x10_0000n;
+const twoGiB = 0x8000_0000n;
 
 /** helper/trampoline-x86_64.S, assembled; a test assembles it again. */
 export const trampoline: string =
@@ -46,25 +50,13 @@ const trampolineSize = 184;
 /** Where in the trampoline the GDT lies, and the addresses that are filled in. */
 const slots = { gdt: 0x38, where: 0x60, params: 0x68, entry: 0x70 } as const;
 
-/** Types of the memory map by the names in sysfs and /proc/iomem (arch/x86/kernel/e820.c). */
-const e820Types: Readonly<Record<string, number>> = {
-	"system ram": 1,
-	reserved: 2,
-	"acpi tables": 3,
-	"acpi non-volatile storage": 4,
-	"unusable memory": 5,
-	"persistent memory": 7,
-	"persistent memory (legacy)": 12,
-	"soft reserved": 0xefffffff,
-};
-
-const e820Entry = struct("boot_e820_entry", { address: u64, size: u64, type: u32 });
 const setupDataHead = struct("setup_data", { next: u64, type: u32, length: u32 });
 /** Types of setup_data: SETUP_E820_EXT and SETUP_EFI. */
 const setupType = { e820: 1, efi: 4 } as const;
 const efiSetup = struct("efi_setup_data", {
 	vendor: u64,
-	unused: u64,
+	/** Kernels before 5.7 read it. */
+	services: u64,
 	tables: u64,
 	smbios: u64,
 	r0: u64,
@@ -118,6 +110,14 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 			remedy: "Use another kernel.",
 		});
 	}
+	// The old kernel jumps with five levels of page tables on; a kernel that cannot switch them off ends there.
+	if (facts.fiveLevels === true && !image.flags.fiveLevels) {
+		throw refusal("LOAD_KERNEL", "this kernel cannot start on five-level page tables", {
+			expected: "a kernel that knows them (5.2 or later), as the target uses them",
+			found: image.release,
+			remedy: "Use a newer kernel.",
+		});
+	}
 	const commandLine = commandLineBytes(input.commandLine);
 	if (commandLine.length - 1 > image.commandLineSize) {
 		throw refusal("LOAD_COMMAND_LINE", "the command line is longer than this kernel takes", {
@@ -126,7 +126,7 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 			remedy: "Leave something out.",
 		});
 	}
-	const map = facts.firmware.length > 0 ? facts.firmware : facts.iomem.outer;
+	const map = memoryMap(facts);
 	let free = usable(map, facts);
 	if (free.length === 0) {
 		throw refusal("LOAD_NO_MAP", "the target shows no memory map", {
@@ -146,17 +146,15 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 	};
 
 	// The decompressor moves itself to the end of these bytes while it still runs on the page tables that the old kernel
-	// made for the jump. The old kernel keeps those out of segments, and of nothing else: all of it must be one.
-	const initSize = BigInt(alignUp(image.initSize, 4096));
+	// made for the jump. The old kernel keeps those out of segments, and of nothing else: all of it must be one. Loaded
+	// below its preferred address it would move up there, out of its segment.
+	const kernelSize = input.kernel.length - image.setupSize;
+	const initSize = BigInt(alignUp(Math.max(image.initSize, kernelSize), 4096));
 	const alignment = BigInt(Math.max(image.alignment, 4096));
 	const preferred = BigInt(image.preferredAddress);
-	const kernelAt = take(
-		"kernel",
-		findLow(free, initSize, alignment, preferred > oneMiB ? preferred : oneMiB, fourGiB) ??
-			findLow(free, initSize, alignment, oneMiB, fourGiB),
-		initSize,
-	);
-	const kernelSize = input.kernel.length - image.setupSize;
+	const lowest = preferred > oneMiB ? preferred : oneMiB;
+	const high = image.flags.above4G ? topOfMemory : fourGiB;
+	const kernelAt = take("kernel", findLow(free, initSize, alignment, lowest, high), initSize);
 	const segments: Segment[] = [
 		{
 			file: fileNumber.kernel,
@@ -173,10 +171,10 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 		const limit = BigInt(image.initrdMax) + 1n;
 		const low = findHigh(free, memorySize, page, oneMiB, limit < fourGiB ? limit : fourGiB);
 		// Above 4 GiB only where the kernel says that it reaches there.
-		const high = image.flags.above4G
-			? findHigh(free, memorySize, page, oneMiB, 1n << 46n)
+		const above = image.flags.above4G
+			? findHigh(free, memorySize, page, oneMiB, topOfMemory)
 			: undefined;
-		initrdAt = take("initrd", low ?? high, memorySize);
+		initrdAt = take("initrd", low ?? above, memorySize);
 		segments.push({
 			file: fileNumber.initrd,
 			offset: 0,
@@ -192,7 +190,8 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 	const extraSize = BigInt(alignUp(sizeOf(0n), 4096));
 	const extraAt = take(
 		"boot parameters",
-		findHigh(free, extraSize, page, oneMiB, BigInt(0x8000_0000)),
+		findHigh(free, extraSize, page, oneMiB, twoGiB) ??
+			findHigh(free, extraSize, page, oneMiB, high),
 		extraSize,
 	);
 	const bytes = extraBytes(extraAt, input, facts, map, kernelAt, initrdAt, commandLine);
@@ -206,23 +205,6 @@ export function planX86(input: LoadInput, facts: LoadFacts): LoadPlan {
 	const entry = extraAt + BigInt(bootParamsSize);
 	segments.sort((a, b) => (a.memory < b.memory ? -1 : 1));
 	return { extra: literalFile(fileNumber.extra, bytes), load: { entry, segments } };
-}
-
-/** Memory that the new kernel and its data may lie in. */
-function usable(map: readonly MemoryRange[], facts: LoadFacts): MemoryRange[] {
-	const ram = (ranges: readonly MemoryRange[]) =>
-		ranges.filter((range) => /^system ram$/i.test(range.kind));
-	let free = ram(map);
-	const seen = ram(facts.iomem.outer);
-	if (seen.length > 0) {
-		// What the running kernel took out of the firmware's memory (mem=, its own reservations) stays out.
-		const everything: MemoryRange = { start: 0n, end: 1n << 63n, kind: "" };
-		free = subtract(free, subtract([everything], seen));
-	}
-	return subtract(
-		free,
-		facts.iomem.inner.filter((range) => /^reserved$/i.test(range.kind)),
-	);
 }
 
 /**
@@ -261,11 +243,12 @@ function extraBytes(
 	};
 	if (e820.length > maxE820) addSetup(setupType.e820, concat(e820.slice(maxE820)));
 	let runtimeAt = 0n;
-	const { efi, bootParams } = facts;
-	if (efi !== undefined && bootParams !== undefined) {
+	const { bootParams } = facts;
+	const efi = takesFirmware(facts) ? facts.efi : undefined;
+	if (efi !== undefined) {
 		runtimeAt = add(concat(efi.runtime.map((entry) => efiMemory.write(entry))));
-		const { vendor, tables, smbios } = efi;
-		addSetup(setupType.efi, efiSetup.write({ vendor, tables, smbios }));
+		const { vendor, services = 0n, tables, smbios } = efi;
+		addSetup(setupType.efi, efiSetup.write({ vendor, services, tables, smbios }));
 	}
 
 	const params = new Uint8Array(bootParamsSize);
@@ -297,6 +280,25 @@ function putAddress(view: DataView, low: number, high: number, value: bigint): v
 	view.setUint32(high, Number(value / fourGiB), true);
 }
 
+/** Where the kernel maps EFI's services, -68 GiB to -4 GiB: EFI_VA_END, EFI_VA_START of pgtable_64_types.h. */
+const services = {
+	from: (1n << 64n) - 68n * 0x4000_0000n,
+	to: (1n << 64n) - 4n * 0x4000_0000n,
+} as const;
+
+/**
+ * Whether the next kernel may take EFI's services over. Not those of a 32-bit firmware, which kexec_file_load does not
+ * take over either, nor where the old kernel mapped them in its own way (efi=old_map): they would be called where
+ * nothing is. ACPI's root pointer is handed over all the same.
+ */
+function takesFirmware({ efi, bootParams }: LoadFacts): boolean {
+	if (efi === undefined || bootParams?.length !== bootParamsSize) return false;
+	if (text(bootParams.subarray(at.efiInfo, at.efiInfo + 4)) !== "EL64") return false;
+	return efi.runtime.every(
+		({ virtual, pages }) => virtual >= services.from && virtual + pages * page <= services.to,
+	);
+}
+
 /** struct efi_info: signature and system table as they were, the runtime map as it is now. */
 function putEfiInfo(view: DataView, old: Uint8Array, runtimeAt: bigint, efi: EfiFacts): void {
 	const bytes = new Uint8Array(view.buffer);
@@ -313,17 +315,6 @@ function fillTrampoline(into: Uint8Array, where: bigint, params: bigint, entry: 
 	view.setBigUint64(slots.where, where + BigInt(slots.gdt), true);
 	view.setBigUint64(slots.params, params, true);
 	view.setBigUint64(slots.entry, entry, true);
-}
-
-function e820Of(map: readonly MemoryRange[]): Uint8Array[] {
-	return map.map(({ start, end, kind }) =>
-		// A kind that is not known is not memory to be used.
-		e820Entry.write({
-			address: start,
-			size: end - start,
-			type: e820Types[kind.toLowerCase()] ?? 2,
-		}),
-	);
 }
 
 function refusal(
