@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, command } from "./command.ts";
+import { wholeNumber } from "./number.ts";
 import { showSize } from "./progress.ts";
 
 export const imageInspect: Command = command({
@@ -17,6 +18,7 @@ export const imageInspect: Command = command({
 	},
 	examples: [["ekexec image inspect IMAGE --html sizes.html", "A treemap to look at in a browser"]],
 	async run(args, io) {
+		const top = wholeNumber("--top", args.top);
 		const { importImage, inspectImage, treemapPage } = await import("../image/index.ts");
 		const image = await importImage(resolve(io.cwd, args.image), { signal: io.signal });
 		const found = await inspectImage(image);
@@ -44,13 +46,13 @@ export const imageInspect: Command = command({
 			`without firmware: ${showSize(found.packedWithoutFirmware)}`,
 			"",
 			...found.packages
-				.slice(0, args.top)
+				.slice(0, top)
 				.map(
 					(one) => `${showSize(one.size).padStart(8)}  ${one.layer}: ${one.name} ${one.version}`,
 				),
 			"",
 			...found.files
-				.slice(0, args.top)
+				.slice(0, top)
 				.map((file) => `${showSize(file.size).padStart(8)}  ${file.layer}: ${file.path}`),
 			"",
 			`${found.modules.length} kernel modules${args.modules ? ":" : ""}`,

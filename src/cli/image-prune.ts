@@ -1,4 +1,5 @@
 import { type Command, command } from "./command.ts";
+import { wholeNumber } from "./number.ts";
 import { showSize } from "./progress.ts";
 
 export const imagePrune: Command = command({
@@ -20,7 +21,7 @@ export const imagePrune: Command = command({
 		const { pruneCache } = await import("../image/index.ts");
 		const pruned = await pruneCache({
 			cache: cacheFolder(io.env),
-			keep: args.keep,
+			keep: wholeNumber("--keep", args.keep),
 			packages: args.packages,
 			dryRun: args["dry-run"],
 		});

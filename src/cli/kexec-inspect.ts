@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
 import type { KernelImage } from "../kexec/index.ts";
 import { type Command, command } from "./command.ts";
+import { reason } from "./show-error.ts";
 
 export const kexecInspect: Command = command({
 	usage: "kexec inspect <file>",
@@ -11,14 +12,14 @@ export const kexecInspect: Command = command({
 		file: {
 			type: "string",
 			demandOption: true,
-			describe: "kernel: bzImage, arm64 Image, zboot or gzip",
+			describe: "Kernel: bzImage, arm64 Image, zboot or gzip",
 		},
 	},
 	options: {
-		json: { type: "boolean", default: false, describe: "print one JSON object" },
+		json: { type: "boolean", default: false, describe: "Print one JSON object" },
 	},
 	examples: [
-		["ekexec kexec inspect /boot/vmlinuz", "version, boot protocol, addresses, signature"],
+		["ekexec kexec inspect /boot/vmlinuz", "Version, boot protocol, addresses, signature"],
 	],
 	async run(args, io) {
 		const { readKernelImage } = await import("../kexec/index.ts");
@@ -28,7 +29,7 @@ export const kexecInspect: Command = command({
 		} catch (cause) {
 			throw new EkexecError("usage", "CLI_FILE", "the file cannot be read", {
 				where: args.file,
-				found: (cause as NodeJS.ErrnoException).code,
+				found: reason(cause),
 				cause,
 			});
 		}

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EkexecError, showBytes, utf8 } from "../bytes/index.ts";
 import { type Command, command } from "./command.ts";
+import { reason } from "./show-error.ts";
 
 export const netDiff: Command = command({
 	usage: "net diff <before> <after>",
@@ -28,7 +29,11 @@ export const netDiff: Command = command({
 				return parseNetwork(await readFile(resolve(io.cwd, path), "utf8"), path);
 			} catch (cause) {
 				if (cause instanceof EkexecError) throw cause;
-				throw new EkexecError("usage", "CLI_FILE", "cannot be read", { where: path, cause });
+				throw new EkexecError("usage", "CLI_FILE", "the file cannot be read", {
+					where: path,
+					found: reason(cause),
+					cause,
+				});
 			}
 		};
 		const differences = diffNetworks(await read(args.before), await read(args.after));

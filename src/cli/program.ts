@@ -60,7 +60,8 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 		.fail((message, error) => {
 			throw (
 				error ??
-				new EkexecError("usage", "CLI_USAGE", reworded(message), {
+				misnamed(message, argv) ??
+				new EkexecError("usage", "CLI_USAGE", reworded(message, argv), {
 					remedy: `See ${["ekexec", ...named(argv)].join(" ")} --help.`,
 				})
 			);
@@ -99,8 +100,27 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
 }
 
 /** What yargs says in words of its own trade. */
-function reworded(message: string): string {
-	return message.startsWith("Not enough non-option arguments") ? "an argument is missing" : message;
+function reworded(message: string, argv: readonly string[]): string {
+	const [, got] = /^Not enough non-option arguments: got (\d+)/.exec(message) ?? [];
+	if (got === undefined) return message;
+	const words = named(argv).join(" ");
+	const { usage = "" } = commands.find((each) => each.usage.startsWith(`${words} <`)) ?? {};
+	const missing = usage.match(/<[^>]+>/g)?.[Number(got)];
+	return `an argument is missing${missing === undefined ? "" : `: ${missing}`}`;
+}
+
+/** The first word is no command: it may be a host. What yargs takes for a slip is so if it begins like the word. */
+function misnamed(message: string, argv: readonly string[]): EkexecError | undefined {
+	const [first = "-"] = argv;
+	if (first.startsWith("-") || named(argv).length > 0) return undefined;
+	const [, meant] = /^Did you mean (\S+)\?/.exec(message) ?? [];
+	return new EkexecError("usage", "CLI_USAGE", "no such command", {
+		field: JSON.stringify(first),
+		remedy:
+			meant?.[0] === first[0]
+				? `Did you mean ${meant}? See ekexec --help.`
+				: `See ekexec --help. A host stands behind a command, or behind user@: ekexec host ${first}, ekexec root@${first}`,
+	});
 }
 
 /** The words of the command line that name a command or a group. */

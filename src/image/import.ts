@@ -67,10 +67,13 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 		throw imageError("usage", "IMAGE_NOT_FOUND", "there is no image here", { where: path, cause });
 	});
 	if (found.isDirectory()) {
-		const loose = (await isImage(path)) ? undefined : await looseIn(path, options.adapter);
+		const own = await isImage(path);
+		const loose = own ? undefined : await looseIn(path, options.adapter);
 		if (loose !== undefined && options.signer === undefined && options.sha256 === undefined) {
 			return importLoose(loose, options);
 		}
+		// Where there is none, what is missing is an image, not a file.
+		if (!own) await openImage(path, signalOf(options));
 		await checkTrust(join(path, "manifest.json"), options);
 		return openImage(path, signalOf(options));
 	}

@@ -7,7 +7,7 @@ import {
 	helperPlaces,
 	helperStream,
 } from "../kexec/index.ts";
-import { bytesSource, type Connection, type Executor, run } from "../ssh/index.ts";
+import { bytesSource, type Connection, type Executor, loginName, run } from "../ssh/index.ts";
 import { lastLine, tryRun } from "./answers.ts";
 import { rescueError } from "./error.ts";
 
@@ -46,25 +46,30 @@ export function startHelper(
 }
 
 /**
- * Unloads whatever kernel is loaded for kexec, whoever loaded it. Throws `RESCUE_LOAD` where the kernel refuses.
+ * Unloads whatever kernel is loaded for kexec, whoever loaded it. False: the kernel has neither call for that, and
+ * `seen` does not say that it has one loaded.
+ * Throws `RESCUE_LOAD` where the kernel refuses.
  */
 export function unloadKernel(
 	connection: Connection,
 	executor: Executor,
-	options: Omit<StartOptions, "token"> = {},
-): Promise<void> {
+	options: Omit<StartOptions, "token"> & { readonly seen?: boolean } = {},
+): Promise<boolean> {
 	return inFirstPlace(connection, options, async (path) => {
 		const { signal } = options;
 		const answer = await run(executor, [path, "unload"], { signal, deadline: 30_000 });
 		await removeFile(connection, path);
 		const errno = /"errno":(\d+)/.exec(answer.text)?.[1];
 		if (errno === undefined) throw new EkexecError("failed", "RESCUE_NO_PLACE", answer.talk.trim());
+		const name = errnoName(Number(errno));
+		if (name === "ENOSYS" && options.seen !== true) return false;
 		if (errno !== "0") {
 			throw rescueError("failed", "RESCUE_LOAD", "the kernel refuses to unload", {
-				where: connection.describe(),
-				found: errnoName(Number(errno)),
+				where: loginName(connection),
+				found: name,
 			});
 		}
+		return true;
 	});
 }
 
@@ -94,7 +99,7 @@ async function inFirstPlace<T>(
 		}
 	}
 	throw rescueError("refused", "RESCUE_NO_PLACE", "the helper cannot be run on the target", {
-		where: connection.describe(),
+		where: loginName(connection),
 		expected: "a folder that can be written and executed",
 		found: tried.join("; "),
 		remedy: "Mount a small file system in memory there: mount -t tmpfs -o exec tmpfs /run",

@@ -4,6 +4,7 @@ import type { Facts } from "../kexec/index.ts";
 import type { Network } from "../network/index.ts";
 import {
 	type Connection,
+	loginName,
 	type PublicKey,
 	publicKey,
 	run,
@@ -78,7 +79,7 @@ export interface ProveOptions
  * that is not there, or another one (`RESCUE_NOT_PROVEN`). Throws what the connection throws when there is no answer.
  */
 export async function whoAnswers(
-	candidate: Pick<Connection, "exec" | "describe">,
+	candidate: Pick<Connection, "exec" | "login">,
 	{ adapter, nonce, bootId }: Expected,
 	signal?: AbortSignal,
 ): Promise<"old" | "rescue" | "unclear"> {
@@ -90,7 +91,7 @@ export async function whoAnswers(
 	if (found === undefined) return "unclear";
 	if (found === text(nonceContent(adapter, nonce)).trim()) return "rescue";
 	throw rescueError("unproven", "RESCUE_NOT_PROVEN", "a system without this run's nonce answers", {
-		where: candidate.describe(),
+		where: loginName(candidate),
 		expected: `the nonce of this run in ${path}`,
 		found: found === null ? "no such file" : "another one",
 		remedy: "The target seems to have booted its own system again; look at its console.",
@@ -153,7 +154,7 @@ export async function prove(
 						"failed",
 						"RESCUE_LOST",
 						"the connection was lost, and the order to jump did not arrive; the target is as it was",
-						{ where: candidate.describe(), remedy: "Run ekexec again." },
+						{ where: loginName(candidate), remedy: "Run ekexec again." },
 					);
 				}
 				return who === "rescue";

@@ -161,6 +161,5 @@ export async function unload(
 ): Promise<boolean> {
 	const state = await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal);
 	if (lastLine(state) === "0") return false;
-	await unloadKernel(connection, root, { signal, machine });
-	return true;
+	return unloadKernel(connection, root, { signal, machine, seen: lastLine(state) === "1" });
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { type ConfigLine, parseConfigLine, parseConfigLines } from "./config-lines.ts";
+import { configWords } from "./config-words.ts";
 import { sshError } from "./error.ts";
 import { matchList, matchPattern } from "./pattern.ts";
 
@@ -72,7 +73,11 @@ export function readConfig(host: string, sources: ConfigSources, machine: Machin
 	for (const path of sources.identities) reader.set("identityfile", path);
 	for (const setting of sources.settings) {
 		const line = parseConfigLine(setting, "command line", 1);
-		if (line !== undefined) reader.take(line);
+		if (line === undefined) continue;
+		if (!configWords.has(aliases[line.word] ?? line.word))
+			throw bad(line, "a word of ssh_config(5)");
+		if (line.values.join("") === "") throw bad(line, "a value: Word=value");
+		reader.take(line);
 	}
 	const pass = () => {
 		if (sources.file === undefined) {

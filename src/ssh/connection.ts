@@ -122,6 +122,11 @@ export interface Connection extends Executor {
 	close(): Promise<void>;
 }
 
+/** Who logged in where, for errors: `root@host:22`. */
+export function loginName({ login }: Pick<Connection, "login">): string {
+	return `${login.user}@${login.host.includes(":") ? `[${login.host}]` : login.host}:${login.port}`;
+}
+
 /** One line for people: `root@host:22, host key ssh-ed25519 SHA256:…, login by ssh-ed25519 SHA256:…, transport ssh2`. */
 export function describeLogin(
 	connection: Pick<Connection, "login" | "hostKey" | "authenticatedBy" | "transport">,

@@ -12,6 +12,7 @@ export type {
 	UploadProgress,
 	UploadSource,
 } from "./connection.ts";
+export { loginName } from "./connection.ts";
 export { type Elevated, type ElevateOptions, elevate } from "./elevate.ts";
 export type { SshCode } from "./error.ts";
 export { type AskOptions, noPrompt, type Prompt, terminalPrompt } from "./prompt.ts";

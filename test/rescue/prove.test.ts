@@ -24,7 +24,7 @@ const lost = new EkexecError("failed", "SSH_LOST", "the connection is lost");
 /** A login whose commands act as told: first the one that reads the boot id, then the one that reads the nonce. */
 function login(boot: Act, file: Act) {
 	return {
-		describe: () => "root@192.0.2.1",
+		login: { user: "root", host: "192.0.2.1", port: 22 },
 		async exec(words: readonly string[]): Promise<Channel> {
 			const act = words.includes(path) ? file : boot;
 			if (act instanceof Error) throw act;

@@ -1,10 +1,11 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { thisMachine } from "../../src/ssh/config.ts";
+import { configWords } from "../../src/ssh/config-words.ts";
 import type { SshOptions } from "../../src/ssh/options.ts";
 import { resolveOptions } from "../../src/ssh/resolve.ts";
 import { parseTarget } from "../../src/ssh/target.ts";
@@ -248,6 +249,22 @@ describe.skipIf(lacking)(`ssh_config beside ssh -G ${lacking}`, () => {
 		const expand = (command: string | undefined) =>
 			command?.replace("%h", "host").replace("%p", "7").replace("%r", "u").replace("%n", "host");
 		expect(mine).toBe(expand(reference));
+	});
+
+	test("on the command line, a word that ssh does not know is refused, and none that it knows", () => {
+		const told = execFileSync("ssh", ["-F", "none", "-G", "host"], { encoding: "utf8" });
+		const words = told.split("\n").flatMap((line) => line.split(" ", 1)[0]?.toLowerCase() || []);
+		expect(words.length).toBeGreaterThan(60);
+		expect(words.filter((word) => word !== "host" && !configWords.has(word))).toEqual([]);
+		for (const setting of ["Foo=bar", "ForwardAgent", "ForwardAgent="]) {
+			const sources = { settings: [setting], file: "none", identities: [] };
+			const unset = { user: undefined, port: undefined, jump: undefined };
+			expect(() =>
+				resolveOptions(parseTarget("host"), { ...sources, ...unset }, thisMachine()),
+			).toThrow(expect.objectContaining({ code: "SSH_CONFIG" }));
+			const theirs = spawnSync("ssh", ["-F", "none", "-G", "-o", setting, "host"]);
+			expect(theirs.status).toBe(255);
+		}
 	});
 
 	test("any configuration made of these pieces", () => {
