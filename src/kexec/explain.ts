@@ -123,8 +123,9 @@ export const explanations: readonly Explanation[] = [
 	{
 		...file,
 		errno: 16,
-		sentence: "another load is going on",
-		remedy: "Try again in a moment; see who else loads a kernel (kdump, kexec-tools).",
+		sentence:
+			"another load is going on, or (arm64) the kernel cannot stop the other processors for a jump",
+		remedy: `Try again in a moment; see who else loads a kernel (kdump, kexec-tools). Where the kernel's log says "CPUs are stuck" (spin tables, protected KVM), kexec cannot help.`,
 	},
 	{
 		...file,
@@ -177,8 +178,9 @@ export const explanations: readonly Explanation[] = [
 	{
 		...segments,
 		errno: 16,
-		sentence: "another load is going on",
-		remedy: "Try again in a moment; see who else loads a kernel (kdump, kexec-tools).",
+		sentence:
+			"another load is going on, or (arm64) the kernel cannot stop the other processors for a jump",
+		remedy: `Try again in a moment; see who else loads a kernel (kdump, kexec-tools). Where the kernel's log says "CPUs are stuck" (spin tables, protected KVM), kexec cannot help.`,
 	},
 	{
 		...segments,

@@ -18,6 +18,8 @@ export interface MemoryBudget {
 	readonly sizes: LoadSizes;
 	/** The helper's copy of kernel and initrd. */
 	readonly staged: number;
+	/** All segments together, of which the kernel takes no more than half of the memory. */
+	readonly segments: number;
 	/** What the kernel takes while it loads: its own reading copy and the segments. */
 	readonly loading: number;
 	/** Peak of both, until the jump. */
@@ -50,6 +52,7 @@ export function budgetMemory(
 	return {
 		sizes,
 		staged,
+		segments,
 		loading,
 		beforeJump: staged + loading + reserve,
 		afterJump: sizes.initrd + sizes.unpacked + rescueOverhead,
@@ -68,12 +71,13 @@ export function checkMemory(
 	knowsOptions?: boolean,
 ): Check {
 	if (!budget) return warning("memory", "could not be read (/proc/meminfo)");
-	const { available, total, beforeJump, afterJump, sizes } = budget;
+	const { available, total, segments, beforeJump, afterJump, sizes } = budget;
 	const smaller = "Use --modules target or an image without what you do not need.";
-	if (sizes.initrd > total / 2) {
+	// sanity_check_segment_list in kernel/kexec_core.c, for either call: else EINVAL.
+	if (segments > total / 2) {
 		return refusal(
 			"memory",
-			`the initrd has ${mib(sizes.initrd)}, the kernel takes at most half of the ${mib(total)} of memory for it`,
+			`kernel and initrd take ${mib(segments)}, of which the kernel loads no more than half of the ${mib(total)} of memory`,
 			smaller,
 		);
 	}

@@ -76,3 +76,29 @@ describe("what the kernel can unpack into", () => {
 		});
 	});
 });
+
+test.each(["kexec_file_load", "kexec_load"] as const)(
+	"%s: the kernel refuses segments of more than half of the memory, all of them together",
+	(method) => {
+		const memory = (total: number) =>
+			healthyFacts({
+				memory: {
+					total: total * MiB,
+					available: 1024 * MiB,
+					free: 0,
+					swapTotal: 0,
+					swapFree: 0,
+					vmallocTotal: 0,
+				},
+			});
+		const heavy = { ...sizes, initrd: 100 * MiB };
+		const verdict = (total: number) => checkMemory(budgetMemory(memory(total), heavy, method));
+		expect(verdict(2 * (100 + 56))).toMatchObject({ verdict: "refusal" });
+		expect(verdict(2 * (100 + 56)).found).toContain("336 MiB");
+		expect(verdict(2 * (100 + 56) + 40)).toMatchObject({ verdict: "ok" });
+		expect(verdict(400)).toMatchObject({ verdict: "ok" });
+		expect(
+			checkMemory(budgetMemory(memory(400), { ...heavy, initrd: 150 * MiB }, method)).found,
+		).toMatch(/^kernel and initrd take 206 MiB/);
+	},
+);

@@ -68,6 +68,12 @@ describe("a healthy host", () => {
 			'quiet panic=60 nomodeset pcie_aspm=off nvme_core.io_timeout=9 console=tty0 console=ttyS0 quiet "a b"',
 		);
 	});
+
+	test("so does what a machine's firmware needs: where ACPI is, how to reboot, that EFI is not to be called", () => {
+		const words = "acpi_rsdp=0x7fbfe014 efi=noruntime noefi no5lvl reboot=pci,force";
+		const made = plan({ commandLine: `root=/dev/sda1 ${words} crashkernel=256M`, consoles: [] });
+		expect(made.commandLine).toBe(`quiet panic=60 ${words}`);
+	});
 });
 
 describe("drivers", () => {
@@ -144,6 +150,7 @@ const refusals: [string, CheckId, Partial<Facts>][] = [
 	["root without CAP_SYS_BOOT", "root", { capabilities: 0x1ff_ffbf_ffffn }],
 	["kexec_load_disabled", "kexec", { kexec: { ...base.kexec, disabled: true } }],
 	["no load left", "kexec", { kexec: { ...base.kexec, loadsLeft: 0 } }],
+	["too few loads left", "kexec", { kexec: { ...base.kexec, loadsLeft: 4 } }],
 	["no kexec", "kexec", { kexec: { ...base.kexec, fileLoad: "absent", load: "absent" } }],
 	[
 		"both calls refused",

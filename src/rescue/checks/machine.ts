@@ -86,6 +86,9 @@ export function checkRoot(facts: Facts): Check {
 	return ok("root", "root, with CAP_SYS_BOOT");
 }
 
+/** Calls until nothing is loaded again: the kernel alone and off, all of it, by the other call where that is refused, and off. */
+const loadsNeeded = 5;
+
 /** Every obstacle between the target and kexec, each told apart. */
 export function checkKexec(facts: Facts): Check {
 	const { kexec, security } = facts;
@@ -100,6 +103,14 @@ export function checkKexec(facts: Facts): Check {
 		return refusal(
 			"kexec",
 			"kexec_load_limit_reboot is 0: no load is left until the next boot",
+			"The limit cannot be raised; boot a rescue system from the provider's console.",
+		);
+	}
+	// Loading counts, unloading as well (kexec_load_permitted in kernel/kexec_core.c).
+	if (kexec.loadsLeft !== undefined && kexec.loadsLeft < loadsNeeded) {
+		return refusal(
+			"kexec",
+			`kexec_load_limit_reboot is ${kexec.loadsLeft}: trying the kernel, loading it and taking both back counts as ${loadsNeeded}`,
 			"The limit cannot be raised; boot a rescue system from the provider's console.",
 		);
 	}
