@@ -55,7 +55,8 @@ try {
 function report(thrown: unknown): number {
 	const error = thrown instanceof EkexecError ? thrown : (asFileError(thrown) ?? thrown);
 	if (error instanceof EkexecError) {
-		const { columns = 80 } = process.stderr;
+		// A terminal that does not know its width says 0.
+		const columns = Math.max(40, process.stderr.columns || 80);
 		const colour = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
 		const told = process.stderr.isTTY
 			? showError(error, columns, colour)

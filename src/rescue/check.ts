@@ -55,6 +55,11 @@ export function refusal(id: CheckId, found: string, remedy: string): Check {
 	return { id, verdict: "refusal", found, remedy };
 }
 
+/** Whether the rescue is not to be. */
+export function refusesAny(checks: readonly Check[]): boolean {
+	return checks.some(({ verdict }) => verdict === "refusal");
+}
+
 /** A number with its noun, as people say it. */
 export function several(count: number, one: string, more: string = `${one}s`): string {
 	return `${count} ${count === 1 ? one : more}`;

@@ -9,7 +9,7 @@ import {
 } from "../image/index.ts";
 import type { Facts, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
 import { renderNixosImages, renderResolvConf, renderUnits } from "../network/index.ts";
-import { type Check, ok, refusal, warning } from "./check.ts";
+import { type Check, ok, refusal, refusesAny, warning } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 
 /** A file of the target whose bytes the helper fills in there; they never leave it. */
@@ -108,7 +108,7 @@ export function withIdentity(
 	return {
 		...plan,
 		checks: all,
-		refused: all.some(({ verdict }) => verdict === "refusal"),
+		refused: refusesAny(all),
 	};
 }
 

@@ -1,7 +1,7 @@
 import type { Adapter } from "../image/index.ts";
 import type { Facts } from "../kexec/facts/facts.ts";
 import { type Network, type Plan as NetworkPlan, planNetwork } from "../network/index.ts";
-import type { Check } from "./check.ts";
+import { type Check, checkIds, refusesAny } from "./check.ts";
 import { checkDrivers } from "./checks/drivers.ts";
 import {
 	checkArchitecture,
@@ -79,6 +79,50 @@ export interface RescuePlan {
 }
 
 /**
+ * What the target says to a rescue by whatever image. A refusal among these stands before an image is built, which may
+ * take minutes.
+ */
+export function checkTarget(
+	facts: Facts,
+	network: Network,
+	login: LoginKnown,
+	options: RescueOptions,
+): Check[] {
+	return judgeTarget(facts, network, login, options).checks;
+}
+
+function judgeTarget(
+	facts: Facts,
+	network: Network,
+	login: LoginKnown,
+	options: RescueOptions,
+): { readonly checks: Check[]; readonly network: NetworkPlan; readonly keys: KeyPlan } {
+	const { connection } = facts.ssh;
+	const plan = planNetwork(network, {
+		...(connection ? { connection } : {}),
+		keep: options.keepLinks,
+	});
+	const keys = planKeys(facts, {
+		loginUser: login.user,
+		proof: login.proof,
+		allUsers: options.allKeys,
+		added: options.addedKeys,
+	});
+	const checks = [
+		checkSameMachine(facts, login.ownBootId),
+		checkRescueSystem(facts, options.again),
+		checkEnvironment(facts),
+		checkRoot(facts),
+		checkKexec(facts),
+		checkLoaded(facts),
+		checkStaging(facts),
+		...checkNetwork(plan),
+		...keys.checks,
+	];
+	return { checks, network: plan, keys };
+}
+
+/**
  * Makes the plan. Pure: the same facts give the same plan, and nothing is touched.
  * @param now the operator's clock, milliseconds since 1970
  */
@@ -90,39 +134,22 @@ export function planRescue(
 	options: RescueOptions,
 	now: number,
 ): RescuePlan {
-	const { connection } = facts.ssh;
-	const networkPlan = planNetwork(network, {
-		...(connection ? { connection } : {}),
-		keep: options.keepLinks,
-	});
-	const keys = planKeys(facts, {
-		loginUser: login.user,
-		proof: login.proof,
-		allUsers: options.allKeys,
-		added: options.addedKeys,
-	});
+	const target = judgeTarget(facts, network, login, options);
+	const { keys, network: networkPlan } = target;
 	const hostKeys = planHostKeys(facts, login.hostKey, image.adapter);
 	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
 	const memory = budgetMemory(facts, image.sizes, method);
 	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
 	const commandLine = rescueCommandLine(words, facts, options.commandLine);
 	const checks: Check[] = [
-		checkSameMachine(facts, login.ownBootId),
-		checkRescueSystem(facts, options.again),
+		...target.checks,
 		checkArchitecture(facts, image),
-		checkEnvironment(facts),
-		checkRoot(facts),
-		checkKexec(facts),
 		checkSignature(facts, image),
-		checkLoaded(facts),
-		checkStaging(facts),
 		checkMemory(
 			memory,
 			memory && rootSpace(commandLine, memory.total - memory.sizes.initrd),
 			image.initramfsOptions,
 		),
-		...checkNetwork(networkPlan),
-		...keys.checks,
 		hostKeys.check,
 		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
@@ -131,10 +158,10 @@ export function planRescue(
 		checkClock(facts, now),
 		checkCommandLine(commandLine, image.commandLineLimit),
 		checkUnreadable(facts),
-	];
+	].sort((one, other) => checkIds.indexOf(one.id) - checkIds.indexOf(other.id));
 	return {
 		checks,
-		refused: checks.some(({ verdict }) => verdict === "refusal"),
+		refused: refusesAny(checks),
 		image,
 		method,
 		commandLine,

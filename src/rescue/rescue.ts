@@ -4,7 +4,7 @@ import { type Image, type ImageLayer, readDrivers } from "../image/index.ts";
 import type { Facts, GoOptions, HelperClient, StagedFile } from "../kexec/index.ts";
 import { formatTarget, parseTarget } from "../ssh/index.ts";
 import { unproven } from "./causes.ts";
-import { several } from "./check.ts";
+import { refusesAny, several } from "./check.ts";
 import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
 import { rescueError } from "./error.ts";
 import type { HostOptions, HostResult } from "./host-options.ts";
@@ -13,7 +13,7 @@ import { chooseLayers, imageTraits } from "./image-traits.ts";
 import { giveOrder } from "./jump.ts";
 import { type LoadChoice, loadKernel, tryKernel } from "./load.ts";
 import { mib } from "./memory.ts";
-import { planRescue, type RescuePlan } from "./plan.ts";
+import { checkTarget, planRescue, type RescuePlan } from "./plan.ts";
 import { type Probed, probe } from "./probe.ts";
 import { expectedHostKey, type Proof, prove } from "./prove.ts";
 import type { Step } from "./report.ts";
@@ -90,11 +90,15 @@ class Rescue {
 			"plan",
 			async () => {
 				const { facts, network } = probed;
+				const login = await loginKnown(session);
+				if (options.until !== "plan") {
+					const checks = checkTarget(facts, network, login, options.plan);
+					if (refusesAny(checks)) throw refusedError(this.#target, { checks });
+				}
 				const image = await options.image(facts);
 				const drivers = await readDrivers(image);
 				const layers = chooseLayers(image, facts, drivers);
 				const traits = await imageTraits(image, layers, facts, drivers);
-				const login = await loginKnown(session);
 				const made = planRescue(facts, network, traits, login, options.plan, Date.now());
 				const plan = withIdentity(made, facts, options.about(facts), image.manifest.adapter);
 				return { image, layers, plan };

@@ -21,10 +21,13 @@ export function describePlan(plan: RescuePlan): string {
 }
 
 /** One error for all refusals of a plan. */
-export function refusedError(target: string, plan: RescuePlan): EkexecError {
+export function refusedError(target: string, plan: Pick<RescuePlan, "checks">): EkexecError {
 	const refusals = plan.checks.filter(({ verdict }) => verdict === "refusal");
 	const found = refusals.map(({ id, found: what }) => `${id}: ${what}`).join("; ");
-	const remedy = refusals.map((check) => check.remedy).join(" ");
+	const remedy =
+		refusals.length === 1
+			? refusals[0]?.remedy
+			: refusals.map((check) => `${check.id}: ${check.remedy}`).join("\n");
 	return rescueError("refused", "RESCUE_REFUSED", "the rescue is refused; nothing was changed", {
 		where: target,
 		found,

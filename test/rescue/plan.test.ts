@@ -3,6 +3,7 @@ import { text } from "../../src/bytes/index.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
 import type { CheckId, Verdict } from "../../src/rescue/check.ts";
 import {
+	checkTarget,
 	type LoginKnown,
 	type PlannedImage,
 	planRescue,
@@ -199,6 +200,15 @@ describe("refusals", () => {
 		const refused = made.checks.filter(({ verdict }) => verdict === "refusal");
 		expect(refused.map((check) => check.id)).toEqual([id]);
 		expect(refused[0]?.remedy).toMatch(/\w{3}/);
+	});
+
+	test("those that hold for any image are known without one", () => {
+		const ofImages = ["architecture", "signature", "memory", "host-keys"];
+		for (const [, id, change] of refusals) {
+			const checks = checkTarget(healthyFacts(change), plainNetwork, login, options);
+			const refused = checks.filter(({ verdict }) => verdict === "refusal");
+			expect(refused.map((check) => check.id)).toEqual(ofImages.includes(id) ? [] : [id]);
+		}
 	});
 
 	test("a signature that is asked for and missing", () => {

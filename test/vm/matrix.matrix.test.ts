@@ -34,7 +34,8 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 	describe("refusals: exit code 3, nothing sent, nothing left", () => {
 		test("kexec_load_disabled=1", async () => {
 			await shell(victim, "sysctl -qw kernel.kexec_load_disabled=1");
-			expect(await refused(victim, "RESCUE_REFUSED")).toContain("kexec_load_disabled");
+			const image = () => Promise.reject(new Error("nothing is to be built for a refusal"));
+			expect(await refused(victim, "RESCUE_REFUSED", { image })).toContain("kexec_load_disabled");
 		});
 
 		test("every place of the helper noexec or read-only", async () => {
