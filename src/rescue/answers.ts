@@ -1,6 +1,6 @@
 // What a target answers to short questions. What it does not say is no answer, and never the opposite of one.
 import { EkexecError } from "../bytes/index.ts";
-import { type Executor, run } from "../ssh/index.ts";
+import { type Executor, type Ran, run } from "../ssh/index.ts";
 
 /** Milliseconds that a question may take on a system that is busy starting. */
 const patience = 30_000;
@@ -49,10 +49,13 @@ export async function lastLineOf(
 	path: string,
 	signal?: AbortSignal,
 ): Promise<string | null | undefined> {
-	// With the C locale, what cat(1) says of ENOENT is the same everywhere.
-	const words = ["env", "LC_ALL=C", "cat", path];
-	const { code, text, talk } = await run(connection, words, { signal, deadline: patience });
-	if (code === 0) return lastLine(text);
+	const ask = (...words: string[]): Promise<Ran> =>
+		run(connection, words, { signal, deadline: patience });
+	const plain = await ask("cat", path);
+	if (plain.code === 0) return lastLine(plain.text);
+	if (plain.code !== 1) return undefined;
+	// In the C locale, what cat(1) says of ENOENT is the same everywhere.
+	const { code, talk } = await ask("env", "LC_ALL=C", "cat", path);
 	const absent = talk
 		.split("\n")
 		.some((line) => line.includes(path) && line.trim().endsWith(": No such file or directory"));

@@ -22,11 +22,11 @@ const refused = new EkexecError("failed", "SSH_CHANNEL", "the server opens no ch
 const lost = new EkexecError("failed", "SSH_LOST", "the connection is lost");
 
 /** A login whose commands act as told: first the one that reads the boot id, then the one that reads the nonce. */
-function login(boot: Act, file: Act) {
+function login(boot: Act, file: Act, inC: Act = file) {
 	return {
 		login: { user: "root", host: "192.0.2.1", port: 22 },
 		async exec(words: readonly string[]): Promise<Channel> {
-			const act = words.includes(path) ? file : boot;
+			const act = !words.includes(path) ? boot : words.includes("LC_ALL=C") ? inC : file;
 			if (act instanceof Error) throw act;
 			const stdout = new PassThrough();
 			const stderr = new PassThrough();
@@ -44,8 +44,8 @@ function login(boot: Act, file: Act) {
 	};
 }
 
-async function answers(boot: Act, file: Act): Promise<string> {
-	const asked = whoAnswers(login(boot, file), { adapter: "rootfs", nonce, bootId }).catch(
+async function answers(boot: Act, file: Act, inC?: Act): Promise<string> {
+	const asked = whoAnswers(login(boot, file, inC), { adapter: "rootfs", nonce, bootId }).catch(
 		(error: EkexecError) => error.code,
 	);
 	await vi.runAllTimersAsync();
@@ -92,6 +92,13 @@ describe("who answers after the jump", () => {
 	];
 	test.each(cases)("%s", async (_, boot, file, who) => {
 		expect(await answers(boot, file)).toBe(who);
+	});
+
+	test("no nonce, in whichever language; a nonce is read without asking for one", async () => {
+		const german = { code: 1, talk: `cat: ${path}: Datei oder Verzeichnis nicht gefunden\n` };
+		expect(await answers(fresh, german, { code: 1, talk: absent })).toBe("RESCUE_NOT_PROVEN");
+		expect(await answers(fresh, german, { code: 127 })).toBe("unclear");
+		expect(await answers(fresh, { out: nonce }, { code: 127 })).toBe("rescue");
 	});
 
 	test("what fails with the connection is left to the next one: no verdict", async () => {
