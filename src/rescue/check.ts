@@ -21,6 +21,7 @@ export const checkIds = [
 	"drivers",
 	"disks",
 	"terminals",
+	"watchdog",
 	"console",
 	"clock",
 	"command-line",

@@ -17,7 +17,13 @@ import {
 	checkUnreadable,
 	type ImageTraits,
 } from "./checks/machine.ts";
-import { checkDisks, checkNetwork, checkStaging, checkTerminals } from "./checks/surroundings.ts";
+import {
+	checkDisks,
+	checkNetwork,
+	checkStaging,
+	checkTerminals,
+	checkWatchdogs,
+} from "./checks/surroundings.ts";
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
 import { type KeyPlan, type LoginProof, planHostKeys, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
@@ -154,6 +160,7 @@ export function planRescue(
 		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
 		...checkTerminals(facts),
+		...checkWatchdogs(facts),
 		checkConsoles(facts),
 		checkClock(facts, now),
 		checkCommandLine(commandLine, image.commandLineLimit),

@@ -133,6 +133,21 @@ test("the machine that ekexec runs on is refused", () => {
 	expect(verdicts(plan({}, { login: { ownBootId: "other" } }), "same-machine")).toEqual(["ok"]);
 });
 
+test("an armed watchdog is told; with minutes to go it is nothing to do about", () => {
+	const checks = (timeout: number) =>
+		plan({ watchdogs: [{ name: "watchdog0", identity: "iTCO_wdt", timeout }] }).checks.filter(
+			({ id }) => id === "watchdog",
+		);
+	expect(checks(30)).toEqual([
+		expect.objectContaining({
+			verdict: "warning",
+			found: expect.stringContaining("watchdog0 (iTCO_wdt) is armed"),
+		}),
+	]);
+	expect(checks(600)).toEqual([expect.objectContaining({ verdict: "note" })]);
+	expect(plan().checks.some(({ id }) => id === "watchdog")).toBe(false);
+});
+
 test("sessions that live on without a login are told", () => {
 	const made = plan({ terminals: ["tmux of uid 0"] });
 	expect(made.checks.find(({ id }) => id === "terminals")?.found).toContain("tmux of uid 0");

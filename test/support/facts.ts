@@ -78,6 +78,7 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
 		filesystems: ["ext4"],
 		consoles: ["ttyS0", "tty0"],
 		terminals: [],
+		watchdogs: [],
 		systemd: true,
 		places: [
 			{ path: "/dev/shm", writable: true, executable: true, free: GiB, inMemory: true },

@@ -1,6 +1,6 @@
 import { text } from "../../bytes/index.ts";
 import type { Evidence } from "./evidence.ts";
-import type { BlockDevice, BusDevice } from "./facts.ts";
+import type { BlockDevice, BusDevice, Watchdog } from "./facts.ts";
 import type { Mount } from "./proc.ts";
 
 /** Devices of every bus tell their modalias here: PCI, virtio, USB, platform, ACPI, Hyper-V, Xen and the rest. */
@@ -22,6 +22,30 @@ export const blockPatterns = {
 	parentDriver: "/sys/class/block/*/device/device/driver",
 	udev: "/run/udev/data/b*",
 } as const;
+
+/** What a hardware watchdog tells (Documentation/ABI/testing/sysfs-class-watchdog), below /sys/class/watchdog/NAME. */
+export const watchdogPatterns = {
+	state: "/sys/class/watchdog/*/state",
+	identity: "/sys/class/watchdog/*/identity",
+	timeout: "/sys/class/watchdog/*/timeout",
+} as const;
+
+/** Watchdogs that count down, by name. The kernel's own softdog, which ends with its kernel, is none of them. */
+export function armedWatchdogs(evidence: Evidence): Watchdog[] {
+	return evidence.found("read", watchdogPatterns.state).flatMap(({ path, bytes }) => {
+		const beside = (name: string) => evidence.line(path.replace(/state$/, name));
+		const identity = beside("identity") ?? "";
+		if (text(bytes).trim() !== "active" || identity === "Software Watchdog") return [];
+		const timeout = Number(beside("timeout") ?? "");
+		return [
+			{
+				name: path.split("/").at(-2) ?? "",
+				identity,
+				...(Number.isInteger(timeout) && timeout > 0 ? { timeout } : {}),
+			},
+		];
+	});
+}
 
 /** Distinct modaliases, sorted. */
 export function modaliases(evidence: Evidence): string[] {

@@ -11,6 +11,16 @@ export interface Unreadable {
 /** Whether a system call is there: `refused` when the kernel knows it but would not let this user use it. */
 export type CallState = "present" | "absent" | "refused";
 
+/** A hardware watchdog that resets the machine unless somebody keeps it from it. */
+export interface Watchdog {
+	/** `watchdog0`. */
+	readonly name: string;
+	/** What its driver calls it; may be empty. */
+	readonly identity: string;
+	/** Seconds it waits, where its driver tells. */
+	readonly timeout?: number;
+}
+
 /** What stands between a target and kexec. */
 export interface KexecFacts {
 	/** kexec_file_load(2). */
@@ -158,6 +168,8 @@ export interface Facts {
 	readonly consoles: readonly string[];
 	/** Sessions of tmux and screen, which live on without a login: `tmux of uid 0`, sorted. */
 	readonly terminals: readonly string[];
+	/** Hardware watchdogs that count down. */
+	readonly watchdogs: readonly Watchdog[];
 	/** Whether systemd runs the system, so that it can be asked for an orderly kexec. */
 	readonly systemd: boolean;
 	readonly places: readonly Place[];

@@ -1,6 +1,13 @@
 import { text } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
-import { blockDevices, busDevices, filesystems, loadedModules, modaliases } from "./devices.ts";
+import {
+	armedWatchdogs,
+	blockDevices,
+	busDevices,
+	filesystems,
+	loadedModules,
+	modaliases,
+} from "./devices.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Facts, Place } from "./facts.ts";
 import {
@@ -97,6 +104,7 @@ export function gatherFacts(
 		filesystems: filesystems(devices),
 		consoles: parseConsoles(file("/proc/consoles")),
 		terminals: terminals(evidence),
+		watchdogs: armedWatchdogs(evidence),
 		systemd: evidence.exists("/run/systemd/system"),
 		places: places.flatMap((path) => placeAt(evidence, path)),
 		users,

@@ -16,6 +16,7 @@ export {
 	type SecurityFacts,
 	type SshFacts,
 	type Unreadable,
+	type Watchdog,
 } from "./facts.ts";
 export { gatherFacts, secondSources } from "./gather.ts";
 export { networkSources, rawNetwork } from "./network.ts";

@@ -1,6 +1,6 @@
 import type { Source } from "../contract.ts";
 import { literalPath, source } from "../sources.ts";
-import { blockPatterns, driverPattern, modaliasPattern } from "./devices.ts";
+import { blockPatterns, driverPattern, modaliasPattern, watchdogPatterns } from "./devices.ts";
 import { containerMarks, secureBootVariable, terminalPatterns } from "./system.ts";
 
 /** What people or programs write on a host is far below this; kernel configurations and tables of users are not. */
@@ -79,6 +79,7 @@ export function firstSources(): Source[] {
 		source.readlink(blockPatterns.link),
 		source.readlink(blockPatterns.driver),
 		source.readlink(blockPatterns.parentDriver),
+		...Object.values(watchdogPatterns).map((pattern) => source.read(pattern, { cap: 256 })),
 		...["/sys/firmware/efi", "/proc/vz", "/proc/bc", "/run/systemd/system", ...containerMarks].map(
 			(path) => source.stat(path),
 		),

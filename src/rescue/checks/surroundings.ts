@@ -77,6 +77,24 @@ export function checkTerminals(facts: Facts): Check[] {
 	return [note("terminals", `end with the running system: ${facts.terminals.join(", ")}`)];
 }
 
+/** Seconds from the jump within which a rescue system looks after the watchdogs itself, on slow machines as well. */
+const lookedAfter = 180;
+
+/** Whoever kept a watchdog quiet ends with the running system; the rescue system does it as soon as its systemd runs. */
+export function checkWatchdogs(facts: Facts): Check[] {
+	return facts.watchdogs.map(({ name, identity, timeout }) => {
+		const which = identity === "" ? name : `${name} (${identity})`;
+		const when = timeout === undefined ? "" : ` after ${timeout} s`;
+		const found = `${which} is armed: unless its driver stops it at the jump, it resets the machine${when} without a sign of life`;
+		if (timeout !== undefined && timeout >= lookedAfter) return note("watchdog", found);
+		return warning(
+			"watchdog",
+			found,
+			`Before the jump give it ${lookedAfter} s or more, or stop what arms it (RuntimeWatchdogSec= of systemd, watchdog, watchdog-mux).`,
+		);
+	});
+}
+
 function accessOf(mount: { options: readonly string[]; superOptions: readonly string[] }): string {
 	const readOnly = mount.options.includes("ro") || mount.superOptions.includes("ro");
 	return readOnly ? "read-only" : "said to be writable";
