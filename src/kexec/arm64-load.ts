@@ -43,9 +43,10 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 		);
 	}
 	const image = readArm64Image(input.kernel);
+	// A crash kernel that is loaded is not mapped, and since 5.16 the old kernel copies to where its own map says.
 	let free = subtract(
 		facts.iomem.outer.filter((range) => range.kind === "System RAM"),
-		facts.iomem.inner.filter((range) => /^reserved$/i.test(range.kind)),
+		facts.iomem.inner.filter((range) => /^(?:reserved|crash kernel)$/i.test(range.kind)),
 	);
 	if (free.length === 0) {
 		throw refusal("LOAD_NO_MAP", "the target shows no memory map (/proc/iomem)", "It needs root.");

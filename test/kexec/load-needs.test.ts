@@ -362,6 +362,20 @@ describe("arm64", () => {
 		expect(next.reserved).toEqual([kept]);
 	});
 
+	test("a crash kernel's memory stays out: the old kernel has no mapping of it to copy through", () => {
+		const outer = [range(GiB, 2 * GiB)];
+		const inner = [range(GiB + MiB, GiB + 512 * MiB, "Crash kernel")];
+		const plan = planArm64(
+			{ kernel: image, initrdSize: 5 * MiB, commandLine: "" },
+			{ firmware: [], iomem: { outer, inner }, fdt: tree },
+		);
+		for (const { memory, memorySize } of plan.load.segments)
+			expectMemory(stretch(memory, memorySize), [
+				range(GiB, GiB + MiB),
+				range(GiB + 512 * MiB, 2 * GiB),
+			]);
+	});
+
 	test("nothing lies further up than it has to: memory plugged in later is unknown to the next kernel", () => {
 		const plan = planArm64(
 			{ kernel: image, initrdSize: 5 * MiB, commandLine: "" },
