@@ -21,6 +21,7 @@ import {
 	gatherFacts,
 	HelperClient,
 	type HelperStream,
+	knowsParameter,
 	loadSources,
 	networkSources,
 	parseCommandLine,
@@ -203,6 +204,7 @@ export const targets: readonly FuzzTarget[] = [
 			zboot(gzipSync(fixture("arm64-head"))),
 		],
 		async run(input) {
+			await knowsParameter(input, "initramfs_options");
 			await unwrapKernel(input);
 		},
 	},
