@@ -43,6 +43,15 @@ export function planArm64(input: LoadInput, facts: LoadFacts): LoadPlan {
 		);
 	}
 	const image = readArm64Image(input.kernel);
+	// Every processor has pages of 4 KiB; of the others only those are sure that the running kernel uses.
+	const { pageSize = 4 } = image;
+	if (pageSize !== 4 && pageSize * 1024 !== facts.pageSize) {
+		throw refusal(
+			"LOAD_KERNEL",
+			`nothing tells that the target's processor has pages of ${pageSize} KiB, as this kernel needs`,
+			"Use a kernel with pages of 4 KiB, or of the size that the target's own kernel uses.",
+		);
+	}
 	// A crash kernel that is loaded is not mapped, and since 5.16 the old kernel copies to where its own map says.
 	let free = subtract(
 		facts.iomem.outer.filter((range) => range.kind === "System RAM"),

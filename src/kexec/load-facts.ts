@@ -20,6 +20,8 @@ export interface LoadFacts {
 	readonly efi?: EfiFacts;
 	/** Whether the running kernel uses five levels of page tables (x86). */
 	readonly fiveLevels?: boolean;
+	/** Bytes of a page of the running kernel. */
+	readonly pageSize?: number;
 	/** The flattened device tree the running kernel was started with (arm64). */
 	readonly fdt?: Uint8Array;
 }
@@ -59,16 +61,19 @@ export function loadSources(): Source[] {
 		source.read("/sys/firmware/efi/runtime", small),
 		// The first processor tells: a kernel that does not use five levels strikes the flag out.
 		source.read("/proc/cpuinfo", { cap: 8192 }),
+		source.read("/proc/self/auxv", { cap: 4096 }),
 	];
 }
 
 /** Makes the facts from the answers to {@link loadSources}. */
 export function readLoadFacts(answers: readonly Answer[]): LoadFacts {
-	const [memmap, iomem, bootParams, systab, vendor, tables, runtime, fdt, services, cpus] = answers;
+	const [memmap, iomem, bootParams, systab, vendor, tables, runtime, fdt, services, cpus, auxv] =
+		answers;
 	const table = wordsOf(contentOf(systab));
 	const params = contentOf(bootParams);
 	const tree = contentOf(fdt);
 	const rsdp = rsdpOf(params, table);
+	const pageSize = pageSizeOf(contentOf(auxv));
 	const pointers = { vendor, tables, services };
 	const efi = efiOf(pointers, table, runtime);
 	const flags = /^flags\s*:(.*)$/m.exec(text(cpus?.items[0]?.bytes ?? new Uint8Array()))?.[1];
@@ -79,8 +84,18 @@ export function readLoadFacts(answers: readonly Answer[]): LoadFacts {
 		...(rsdp === undefined ? {} : { rsdp }),
 		...(efi === undefined ? {} : { efi }),
 		...(flags === undefined ? {} : { fiveLevels: flags.split(/\s+/).includes("la57") }),
+		...(pageSize === undefined ? {} : { pageSize }),
 		...(tree === undefined ? {} : { fdt: tree }),
 	};
+}
+
+/** AT_PAGESZ of the auxiliary vector (include/uapi/linux/auxvec.h). */
+function pageSizeOf(auxv: Uint8Array | undefined): number | undefined {
+	if (auxv === undefined) return undefined;
+	const view = new DataView(auxv.buffer, auxv.byteOffset, auxv.byteLength);
+	for (let at = 0; at + 16 <= auxv.length; at += 16)
+		if (view.getBigUint64(at, true) === 6n) return Number(view.getBigUint64(at + 8, true));
+	return undefined;
 }
 
 function contentOf(answer: Answer | undefined): Uint8Array | undefined {

@@ -288,6 +288,7 @@ fec00000-fec003ff : IOAPIC 0
 		});
 	});
 
+	const auxv = `\x10${"\0".repeat(15)}\x06${"\0".repeat(8)}\x40${"\0".repeat(6)}`;
 	test("facts: SMBIOS is the first version's entry, five levels are those in use", () => {
 		const contents: Readonly<Record<string, string>> = {
 			"/sys/firmware/efi/systab": "ACPI20=0x1\nSMBIOS3=0x30\nSMBIOS=0x10\n",
@@ -295,6 +296,7 @@ fec00000-fec003ff : IOAPIC 0
 			"/sys/firmware/efi/config_table": "0x3\n",
 			"/sys/firmware/efi/runtime": "0x4\n",
 			"/sys/firmware/efi/runtime-map/0/type": "0x5\n",
+			"/proc/self/auxv": auxv,
 			"/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu la57 sse\n\nprocessor\t: 1\n",
 		};
 		const read = (change: Readonly<Record<string, string>>) =>
@@ -320,7 +322,11 @@ fec00000-fec003ff : IOAPIC 0
 					return { source, items, errno: 0, state: "whole" as const };
 				}),
 			);
-		expect(read({})).toMatchObject({ fiveLevels: true, efi: { smbios: 0x10n, services: 4n } });
+		expect(read({})).toMatchObject({
+			fiveLevels: true,
+			pageSize: 0x4000,
+			efi: { smbios: 0x10n, services: 4n },
+		});
 		const third = { "/sys/firmware/efi/systab": "SMBIOS3=0x30\n", "/proc/cpuinfo": "flags: fpu\n" };
 		expect(read(third)).toMatchObject({ fiveLevels: false, efi: { smbios: 0n } });
 	});
@@ -360,6 +366,17 @@ describe("arm64", () => {
 			?.properties.map(([name]) => name);
 		expect(names?.sort()).toEqual(["bootargs", "linux,initrd-end", "linux,initrd-start"]);
 		expect(next.reserved).toEqual([kept]);
+	});
+
+	test("pages of another size than 4 KiB: only where the running kernel has them", () => {
+		const large = image.slice();
+		large[24] = 3 * 2 + 8;
+		const wanted = { kernel: large, initrdSize: 0, commandLine: "" };
+		expect(readArm64Image(large).pageSize).toBe(64);
+		expect(codeOf(() => planArm64(wanted, facts(tree)))).toBe("LOAD_KERNEL");
+		expect(codeOf(() => planArm64(wanted, { ...facts(tree), pageSize: 4096 }))).toBe("LOAD_KERNEL");
+		expect(codeOf(() => planArm64(wanted, { ...facts(tree), pageSize: 65_536 }))).toBe(undefined);
+		expect(codeOf(() => planArm64({ ...wanted, kernel: image }, facts(tree)))).toBe(undefined);
 	});
 
 	test("a crash kernel's memory stays out: the old kernel has no mapping of it to copy through", () => {

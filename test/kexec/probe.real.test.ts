@@ -23,6 +23,8 @@ import {
 	decodeSystem,
 	type HelperClient,
 	literalPath,
+	loadSources,
+	readLoadFacts,
 	source,
 } from "../../src/kexec/index.ts";
 import { startChild } from "./support/child.ts";
@@ -159,6 +161,16 @@ describe.skipIf(lacking !== "")(`the helper probes ${lacking}`, () => {
 				...long.map(() => 36),
 			]);
 			expect(answers.map((answer) => answer.source)).toEqual([...many, source.stat("/"), ...long]);
+		});
+
+		test("what a load has to know: the size of pages, though no memory of the helper can be read", async () => {
+			const facts = readLoadFacts(await probe(...loadSources()));
+			const size = execFileSync("getconf", ["PAGESIZE"], { encoding: "utf8" });
+			expect(facts.pageSize).toBe(Number(size));
+			if (process.arch === "x64") {
+				const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1];
+				expect(facts.fiveLevels).toBe(/\bla57\b/.test(flags ?? ""));
+			}
 		});
 
 		test("a netlink dump holds every link", async () => {
