@@ -13,7 +13,7 @@ import {
 import { buildImage, type Image, verifyImage } from "../../src/image/index.ts";
 import { indexModules, openKernel, unpacked } from "../../src/image/kernel.ts";
 import { find, missing } from "../support/programs.ts";
-import { bootRescue } from "./rescue-vm.ts";
+import { bootRescue, everyTool } from "./rescue-vm.ts";
 
 /** Quick, but with all that a packing can have: several blocks, several threads, the filter for machine code. */
 const packing = { codec: "xz", level: 0 } as const;
@@ -66,7 +66,9 @@ describe("two builds from one lock", () => {
 		await writeFile(join(home, "options.json"), JSON.stringify(options));
 		await writeFile(join(home, "build.mts"), script);
 		const tsx = new URL("../../node_modules/tsx/dist/loader.mjs", import.meta.url).href;
-		const digest = execFileSync(process.execPath, ["--import", tsx, join(home, "build.mts")], {
+		// Another release of Node, where one is at hand: EKEXEC_TEST_NODE is the path of its program.
+		const node = process.env.EKEXEC_TEST_NODE ?? process.execPath;
+		const digest = execFileSync(node, ["--import", tsx, join(home, "build.mts")], {
 			encoding: "utf8",
 			env: {
 				...process.env,
@@ -178,37 +180,23 @@ describe.skipIf(noDepmod)(`all modules of Debian's kernel, beside depmod ${noDep
 
 const noQemu = missing("qemu-system-x86_64", "ssh", "ssh-keygen");
 describe.skipIf(noQemu)(`the image from bookworm ${noQemu}`, () => {
-	test("it is built and boots: no failed unit, keys only", async () => {
+	test("it has at most 32 MB, and boots: no failed unit, keys only, every tool runs", async () => {
 		const folder = join(home, "bookworm");
 		await mkdir(folder);
-		const { image } = await buildImage({
-			suite: "bookworm",
-			target,
-			packing,
-			firmware: false,
-			out: join(folder, "image"),
-		});
+		const options = { suite: "bookworm", target, firmware: false } as const;
+		const { image } = await buildImage({ ...options, out: join(folder, "image") });
+		const layers = image.layers.reduce((sum, { size }) => sum + size, 0);
+		expect(image.kernel.size + layers).toBeLessThanOrEqual(32_000_000);
 		const rescue = await bootRescue(image, folder, { memory: 512, cpus: 2 });
 		try {
 			expect(await rescue.ssh(". /etc/os-release; echo $VERSION_CODENAME; uname -r")).toBe(
 				`bookworm\n${image.manifest.kernel.release}\n`,
 			);
 			expect(await rescue.ssh("systemctl is-system-running --wait")).toBe("running\n");
-			const tools = [
-				"btrfs",
-				"curl",
-				"ip",
-				"lvm",
-				"mdadm",
-				"nvme",
-				"smartctl",
-				"tmux",
-				"xfs_repair",
-			];
-			expect(await rescue.ssh(`which ${tools.join(" ")} | wc -l`)).toBe(`${tools.length}\n`);
-			expect(await rescue.ssh("curl --version | head -n 1; ip -V; tmux -V")).toMatch(
-				/^curl .*\nip .*\ntmux .*\n$/,
+			expect(await rescue.ssh("sshd -T | grep ^passwordauth; systemctl is-active ssh")).toBe(
+				"passwordauthentication no\nactive\n",
 			);
+			expect(await rescue.ssh(everyTool)).toBe("");
 		} finally {
 			await rescue.vm.stop();
 		}

@@ -9,6 +9,46 @@ import { find } from "../support/programs.ts";
 
 const run = promisify(execFile);
 
+/** Every tool of the recipe, with the words that make it tell its version (or usage) and succeed. */
+const tools = [
+	..."arch-chroot -h|bash --version|blkid --version|btrfs --version|bzip2 --help|cfdisk --version".split(
+		"|",
+	),
+	..."cryptsetup --version|curl --version|ddrescue --version|dmidecode --version|dmsetup --version".split(
+		"|",
+	),
+	..."e2fsck -V|ethtool --version|fdisk --version|file --version|gdisk -h|genfstab -h".split("|"),
+	..."ip -V|journalctl --version|less --version|lsblk --version|lsof -v|lspci --version|lsusb --version".split(
+		"|",
+	),
+	..."lvm version|mdadm --version|mkfs.btrfs --version|mkfs.ext4 -V|mkfs.fat --help|mkfs.xfs -V".split(
+		"|",
+	),
+	..."modprobe --version|nano --version|networkctl --version|ntfs-3g --version|ntfsfix --version".split(
+		"|",
+	),
+	..."nvme version|parted --version|photorec /version|ping -V|rsync --version|sgdisk --version".split(
+		"|",
+	),
+	..."smartctl --version|ss -V|ssh -V|strace --version|systemctl --version|tar --version".split(
+		"|",
+	),
+	..."tcpdump --version|testdisk /version|thin_check --version|tmux -V|top -V|udevadm --version".split(
+		"|",
+	),
+	..."vim --version|xfs_repair -V|xz --version|zstd --version|awk -W version|less --version".split(
+		"|",
+	),
+];
+
+/** A command line that runs {@link tools}, and says nothing but what failed. */
+export const everyTool: string = tools
+	.map(
+		(words) =>
+			`${words} </dev/null >/dev/null 2>/tmp/why || { echo "${words}: $?"; cat /tmp/why; }`,
+	)
+	.join("; ");
+
 export interface RescueVm {
 	readonly vm: Vm;
 	/** Runs a command line in the machine and gives what it printed; stderr joins in. */

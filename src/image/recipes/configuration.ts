@@ -85,6 +85,28 @@ const nextSteps = `
 
 `;
 
+const sshService = (start: string): string => `[Unit]
+Description=OpenSSH server
+# Without an identity there is no key to show and nobody to let in.
+ConditionPathExistsGlob=/etc/ssh/ssh_host_*_key
+After=systemd-sysctl.service ekexec-greeting.service
+StartLimitIntervalSec=0
+
+[Service]
+${start}
+ExecReload=/usr/bin/kill -HUP $MAINPID
+KillMode=process
+Restart=always
+RestartSec=1
+RuntimeDirectory=sshd
+RuntimeDirectoryMode=0755
+RuntimeDirectoryPreserve=yes
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 /** Everything below is one table: path, then what stands there. */
 export const configuration: readonly RecipeFile[] = [
 	// The root of the tree. Where base-files has these links already they are the same.
@@ -186,7 +208,8 @@ StatusUnitFormat=name
 	},
 	{
 		path: "etc/systemd/journald.conf.d/ekexec.conf",
-		content: "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\nForwardToSyslog=no\nAudit=no\n",
+		content:
+			"[Journal]\nStorage=volatile\nSeal=no\nRuntimeMaxUse=16M\nForwardToSyslog=no\nAudit=no\n",
 	},
 	{ path: "etc/systemd/system/default.target", link: "/usr/lib/systemd/system/multi-user.target" },
 
@@ -219,30 +242,15 @@ Subsystem sftp internal-sftp
 		content: "PerSourcePenalties no\n",
 		when: { package: "openssh-server", from: "1:9.8" },
 	},
+	// Since 9.8 sshd says itself that it listens. Nothing here waits for that.
 	{
 		path: "etc/systemd/system/ssh.service",
-		content: `[Unit]
-Description=OpenSSH server
-# Without an identity there is no key to show and nobody to let in.
-ConditionPathExistsGlob=/etc/ssh/ssh_host_*_key
-After=systemd-sysctl.service ekexec-greeting.service
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-ExecStart=/usr/sbin/sshd -D
-ExecReload=/usr/bin/kill -HUP $MAINPID
-KillMode=process
-Restart=always
-RestartSec=1
-RuntimeDirectory=sshd
-RuntimeDirectoryMode=0755
-RuntimeDirectoryPreserve=yes
-OOMScoreAdjust=-900
-
-[Install]
-WantedBy=multi-user.target
-`,
+		content: sshService("Type=exec\nExecStart=/usr/sbin/sshd -D"),
+	},
+	{
+		path: "etc/systemd/system/ssh.service",
+		content: sshService("Type=notify\nExecStart=/usr/sbin/sshd -D"),
+		when: { package: "openssh-server", from: "1:9.8" },
 	},
 
 	// Network: what the identity says. Without one, DHCP on every NIC; an identity masks this file.

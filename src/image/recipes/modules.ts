@@ -182,7 +182,6 @@ export const modules: ModuleSets = {
 		"xhci-pci",
 		"ehci-pci",
 		"zram",
-		"lz4",
 		"zstd",
 		"evdev",
 		"atkbd",

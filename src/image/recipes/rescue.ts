@@ -169,17 +169,29 @@ export const rescue: Recipe = {
 		"usr/bin/{busctl,btrfs-convert,btrfs-image,btrfs-map-logical,chcon,csplit,dir,fmt,fold,hostid,ipcs,ipcrm,logname,lowntfs-3g,lsmem,ntfsdecrypt,ntfssecaudit,ntfsrecover,ntfswipe,ntfsusermap,ntfscmp,ntfsmove,ntfsfallocate,ntfstruncate,ntfscat,ntfsls,ntfscp,ntfscluster,numfmt,pathchk,pcilmr,pinky,pr,ptx,rdma,runcon,ssh-keyscan,sum,systemd-analyze,tsort,uclampset,users,vdir,pzstd,localedef,localectl,timedatectl,hostnamectl,loginctl,pldd,infocmp,tic,toe,captoinfo,infotocap,systemd-cryptenroll,systemd-creds,systemd-hwdb,systemd-path,systemd-sysext,systemd-confext,systemd-vpick,systemd-stdio-bridge,systemd-sysusers,systemd-ac-power,systemd-firstboot,varlinkctl,bootctl,importctl,portablectl,fidentify,b2sum,factor,chfn,chsh,su,newgrp,gpasswd,passwd,sg,gencat,getconf,iconv,zdump,tzselect,catchsegv,c_rehash,rnano,rvim,vimtutor,helpztags,x86_64,i386,linux32,linux64,uname26,sftp,ssh-add,ssh-agent,ssh-argv0,ssh-copy-id,ldd,bashbug,clear_console,pstree.x11,peekfd,prtstat,skill,snice,w.procps,run0,wdctl,lsipc,ipcmk,mcookie,namei,lnstat,ctstat,rtstat,nstat,routel,sprof,mtrace,xtrace,lastlog2,last,lastb,lslogins,hd,cytune,ul,lesspipe,lessfile,lessecho,lesskey,lsusb.py,usb-devices,usbhid-dump,w,who,typec_*,bpftool,kernel-install}",
 		"!usr/bin/{sftp,clear_console,ldd}",
 		// What others here do as well, or what nobody does on a broken machine.
-		"usr/bin/{base32,basenc,btrfs-select-super,btrfstune,chrt,choom,cksum,comm,diff3,dircolors,expand,fusermount,fusermount3,hardlink,iconv,join,locale,lslocks,lsns,more,nl,paste,pidwait,pwdx,rename.ul,sdiff,setpriv,setterm,sha224sum,sha384sum,shred,shuf,slabtop,stdbuf,systemd-cgtop,systemd-delta,systemd-id128,systemd-inhibit,systemd-mount,systemd-socket-activate,systemd-umount,tabs,tload,unexpand}",
+		"usr/bin/{[,arch,base32,basenc,btrfs-select-super,btrfstune,chrt,choom,cksum,comm,diff3,dircolors,expand,fusermount,fusermount3,hardlink,iconv,install,join,link,locale,lslocks,lsns,mkfifo,more,nl,paste,pidwait,printenv,pwdx,rename.ul,sdiff,setpriv,setterm,sha224sum,sha384sum,shred,shuf,slabtop,stdbuf,systemd-cgtop,systemd-delta,systemd-id128,systemd-inhibit,systemd-mount,systemd-socket-activate,systemd-umount,tabs,tload,tty,unexpand,unlink}",
 		"usr/sbin/{biosdecode,blkzone,capsh,chcpu,fixparts,getcap,getpcaps,isosize,logsave,mount.fuse*,ownership,setcap,vpddecode,xfs_copy,xfs_estimate,xfs_fsr,xfs_property,xfs_quota,xfs_rtcp,xfs_spaceman}",
 		"usr/libexec/coreutils/**",
 		// sshd has it inside.
 		"usr/lib/openssh/sftp-server",
 		"usr/lib/openssh/{ssh-keysign,ssh-pkcs11-helper,ssh-sk-helper}",
+		"usr/lib/*/utempter/**",
 		"usr/lib/{udisks2,tmux,tc,gcc,compat-ld,gold-ld}/**",
 		"usr/share/{applications,apport,base-files,base-passwd,bash-completion,binfmts,bug,calendar,common-licenses,dbus-1,debianutils,dict,dictionaries-common,doc,doc-base,fish,gcc,gdb,glib-2.0,icons,info,initramfs-tools,keyrings,libgcrypt20,lintian,locale,man,menu,metainfo,mime,misc/magic,nano/extra,openssh,pam,pam-configs,perl5,pixmaps,pkgconfig,polkit-1,python3,readline,runit,smartmontools,systemd,tabset,thumbnailers,util-linux,vim/addons,xml,zoneinfo,zsh,nvme-cli,xfsprogs,lvm}/**",
 		"!usr/share/smartmontools/drivedb.h",
 		"usr/share/vim/**",
 		"usr/lib/*/tc/**",
+		// What other packages hold since trixie, and are excluded: volumes opened at boot, partitions made at boot.
+		"usr/bin/systemd-repart",
+		"usr/lib/systemd/{systemd-cryptsetup,systemd-fsckd,systemd-integritysetup,systemd-pcrphase,systemd-time-wait-sync,systemd-veritysetup}",
+		"usr/lib/systemd/system/{mdadm-shutdown,systemd-fsckd,systemd-repart,systemd-time-wait-sync}.{service,socket}",
+		"usr/lib/*/cryptsetup/libcryptsetup-token-systemd-*.so",
+		// File systems of floppies and of flash: no kernel of ours reads them.
+		"usr/sbin/{fsck,mkfs}.{bfs,cramfs,minix}",
+		"usr/{bin,sbin}/{ctrlaltdel,fincore,lsfd,lsirq,mesg,utmpdump}",
+		// Of smartd, and of jobs by the calendar.
+		"etc/smartd.conf",
+		"usr/share/mdadm/{checkarray,mdcheck}",
 		"usr/share/nano/**",
 		"!usr/share/nano/{default,sh,json,yaml,toml,conf}.nanorc",
 		"usr/share/terminfo/**",
@@ -212,8 +224,8 @@ export const rescue: Recipe = {
 	standIns: [
 		// curl: no streams of Flash (librtmp, which brings GnuTLS), no directories, no sftp (there is sftp itself), names in ASCII.
 		{ library: "usr/lib/*/librtmp.so.*", answers: { all: 0 } },
-		{ library: "usr/lib/*/libldap.so.*", answers: { all: -1 } },
-		{ library: "usr/lib/*/liblber.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/{libldap.so.*,libldap-*.so.*}", answers: { all: -1 } },
+		{ library: "usr/lib/*/{liblber.so.*,liblber-*.so.*}", answers: { all: -1 } },
 		{ library: "usr/lib/*/libssh2.so.*", answers: { all: 0 } },
 		{ library: "usr/lib/*/libpsl.so.*", answers: { all: 0 } },
 		{ library: "usr/lib/*/libidn2.so.*", answers: { all: -1, named: { idn2_check_version: 0 } } },
@@ -229,12 +241,16 @@ export const rescue: Recipe = {
 		{ library: "usr/lib/*/libtirpc.so.*", answers: { all: 0 } },
 		{ library: "usr/lib/*/{libunwind.so.*,libunwind-*.so.*}", answers: { all: 0 } },
 		// No sessions and no journal to ask: agetty, w, lvm and tmux take that (-ENOSYS) for a system without systemd.
-		// Older sshd tells by it that it is ready.
+		// Older sshd asks whether systemd gave it sockets, and is content with none.
 		{
 			library: "usr/lib/*/libsystemd.so.*",
-			answers: { all: -38 },
-			when: { package: "openssh-server", from: "1:9.8" },
+			answers: { all: -38, named: { sd_listen_fds: 0, sd_notify: 0 } },
 		},
+		// Seals of the journal, which is gone with the power. Newer systemd opens it only for them.
+		{ library: "usr/lib/*/libgcrypt.so.*", answers: { all: -1 } },
+		// nvme reaches no drive by way of a board's management controller; tmux is in no list of logins.
+		{ library: "usr/lib/*/libnvme-mi.so.*", answers: { all: -1 } },
+		{ library: "usr/lib/*/libutempter.so.*", answers: { all: 0 } },
 		// tmux allocates as everyone else does.
 		{ library: "usr/lib/*/libjemalloc.so.*", answers: {} },
 	],
