@@ -166,7 +166,6 @@ export const modules: ModuleSets = {
 		"sd_mod",
 		"sr_mod",
 		"squashfs",
-		"tun",
 		"uas",
 		"usb-storage",
 		"usbhid",
