@@ -1,6 +1,5 @@
 // What a new kernel works in before it manages its own memory must be its segment, and nobody else's. What the old
 // kernel needs for the jump, its page tables first of all, it keeps out of segments and out of nothing else.
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { concat, text, utf8 } from "../../src/bytes/index.ts";
@@ -17,16 +16,9 @@ import {
 } from "../../src/kexec/index.ts";
 import { type EfiMemory, readLoadFacts } from "../../src/kexec/load-facts.ts";
 import { readIomem } from "../../src/kexec/memory-map.ts";
+import { extraOf, fixture, MiB, range } from "./support/layout.ts";
 
-const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
-const fixture = (name: string) =>
-	new Uint8Array(readFileSync(new URL(`../../fixtures/kexec/${name}`, import.meta.url)));
-const range = (start: number, end: number, kind = "System RAM"): MemoryRange => ({
-	start: BigInt(start),
-	end: BigInt(end),
-	kind,
-});
 const none = { outer: [], inner: [] };
 const kernel = concat([fixture("bzimage-head"), new Uint8Array(8 * MiB)]);
 const image = concat([fixture("arm64-head"), new Uint8Array(MiB)]);
@@ -45,11 +37,6 @@ const segmentOf = (plan: LoadPlan, file: number) => {
 	const found = plan.load.segments.find((segment) => segment.file === file);
 	if (found === undefined) throw new Error(`no segment of file ${file}`);
 	return { ...found, ...stretch(found.memory, found.memorySize) };
-};
-const extraOf = (plan: LoadPlan): Uint8Array => {
-	const [part] = plan.extra.parts;
-	if (part === undefined || !("bytes" in part)) throw new Error("no literal part");
-	return part.bytes;
 };
 const codeOf = (act: () => unknown): string | undefined => {
 	try {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { alignUp, concat, text, utf8 } from "../../src/bytes/index.ts";
@@ -14,32 +13,20 @@ import {
 } from "../../src/kexec/index.ts";
 import { readLoadFacts } from "../../src/kexec/load-facts.ts";
 import { readIomem, subtract } from "../../src/kexec/memory-map.ts";
+import { extraOf, fixture, MiB, range } from "./support/layout.ts";
 
-const fixture = (name: string) =>
-	new Uint8Array(readFileSync(new URL(`../../fixtures/kexec/${name}`, import.meta.url)));
-const ram = (start: number, end: number, kind = "System RAM"): MemoryRange => ({
-	start: BigInt(start),
-	end: BigInt(end),
-	kind,
-});
-const MiB = 1024 * 1024;
 const none = { outer: [], inner: [] };
 
 /** A machine as QEMU's, 512 MiB. */
 const firmware = [
-	ram(0, 0x9fc00),
-	ram(0x9fc00, 0xa0000, "Reserved"),
-	ram(0xf0000, 0x100000, "Reserved"),
-	ram(0x100000, 0x1ffdf000),
-	ram(0x1ffdf000, 0x20000000, "ACPI Tables"),
+	range(0, 0x9fc00),
+	range(0x9fc00, 0xa0000, "Reserved"),
+	range(0xf0000, 0x100000, "Reserved"),
+	range(0x100000, 0x1ffdf000),
+	range(0x1ffdf000, 0x20000000, "ACPI Tables"),
 ];
 const kernel = concat([fixture("bzimage-head"), new Uint8Array(8 * MiB)]);
 const input = { kernel, initrdSize: 50 * MiB + 7, commandLine: "console=ttyS0" };
-const extraOf = (plan: LoadPlan): Uint8Array => {
-	const [part] = plan.extra.parts;
-	if (part === undefined || !("bytes" in part)) throw new Error("no literal part");
-	return part.bytes;
-};
 
 function checkLayout(plan: LoadPlan, free: readonly MemoryRange[], page: bigint): void {
 	const { segments, entry } = plan.load;
@@ -109,14 +96,18 @@ describe("kexec_load on x86-64", () => {
 			"00100000-0fffffff : System RAM\n  01000000-01ffffff : Kernel code\n  05000000-0503ffff : Reserved\n10000000-1ffdefff : Reserved\n",
 		);
 		const small = planX86({ ...input, initrdSize: MiB }, { firmware, iomem });
-		checkLayout(small, subtract([ram(0x100000, 0x10000000)], [ram(0x5000000, 0x5040000)]), 4096n);
+		checkLayout(
+			small,
+			subtract([range(0x100000, 0x10000000)], [range(0x5000000, 0x5040000)]),
+			4096n,
+		);
 	});
 
 	test("more than 128 entries of memory map go on in setup_data", () => {
 		const many = [
 			...firmware,
 			...Array.from({ length: 200 }, (_, i) =>
-				ram(2 ** 32 + i * 8192, 2 ** 32 + i * 8192 + 4096, "Reserved"),
+				range(2 ** 32 + i * 8192, 2 ** 32 + i * 8192 + 4096, "Reserved"),
 			),
 		];
 		const big = planX86(input, { firmware: many, iomem: none });
@@ -179,7 +170,7 @@ describe("kexec_load on x86-64", () => {
 			return undefined;
 		};
 		expect(code({ firmware: [], iomem: none })).toBe("LOAD_NO_MAP");
-		expect(code({ firmware: [ram(0x100000, 64 * MiB)], iomem: none })).toBe("LOAD_NO_ROOM");
+		expect(code({ firmware: [range(0x100000, 64 * MiB)], iomem: none })).toBe("LOAD_NO_ROOM");
 		expect(code({ firmware, iomem: none }, { initrdSize: 600 * MiB })).toBe("LOAD_NO_ROOM");
 		expect(code({ firmware, iomem: none }, { commandLine: "x".repeat(2048) })).toBe(
 			"LOAD_COMMAND_LINE",
@@ -190,12 +181,12 @@ describe("kexec_load on x86-64", () => {
 	});
 
 	test("any memory map gives a sound layout or a refusal", () => {
-		const range = fc
+		const some = fc
 			.tuple(fc.nat(2000), fc.integer({ min: 1, max: 600 }))
-			.map(([at, size]) => ram(at * MiB, (at + size) * MiB));
+			.map(([at, size]) => range(at * MiB, (at + size) * MiB));
 		fc.assert(
 			fc.property(
-				fc.array(range, { maxLength: 4 }),
+				fc.array(some, { maxLength: 4 }),
 				fc.integer({ min: 1, max: 200 * MiB }),
 				(maps, initrdSize) => {
 					const apart: MemoryRange[] = [];
@@ -234,8 +225,8 @@ describe("device trees", () => {
 describe("kexec_load on arm64", () => {
 	const image = concat([fixture("arm64-head"), new Uint8Array(MiB)]);
 	const iomem = {
-		outer: [ram(0x40000000, 0x60000000)],
-		inner: [ram(0x5f000000, 0x5f100000, "reserved")],
+		outer: [range(0x40000000, 0x60000000)],
+		inner: [range(0x5f000000, 0x5f100000, "reserved")],
 	};
 	const facts: LoadFacts = { firmware: [], iomem, fdt: fixture("virt.dtb") };
 	const plan = planArm64(
@@ -282,7 +273,7 @@ describe("kexec_load on arm64", () => {
 		expect(() => planArm64(wanted, { ...facts, iomem: none })).toThrow(
 			expect.objectContaining({ code: "LOAD_NO_MAP" }),
 		);
-		const tight = { ...facts, iomem: { outer: [ram(0x40000000, 0x42000000)], inner: [] } };
+		const tight = { ...facts, iomem: { outer: [range(0x40000000, 0x42000000)], inner: [] } };
 		expect(() => planArm64(wanted, tight)).toThrow(
 			expect.objectContaining({ code: "LOAD_NO_ROOM" }),
 		);
@@ -330,8 +321,8 @@ test("facts for loading, as sysfs tells them", () => {
 		state: "whole" as const,
 	}));
 	expect(readLoadFacts(answers)).toEqual({
-		firmware: [ram(0, 0x9fc00), ram(0x9fc00, 0xa0000, "Reserved")],
-		iomem: { outer: [ram(0x1000, 0x9fc00)], inner: [] },
+		firmware: [range(0, 0x9fc00), range(0x9fc00, 0xa0000, "Reserved")],
+		iomem: { outer: [range(0x1000, 0x9fc00)], inner: [] },
 		bootParams: params,
 		rsdp: 0x7fbfe014n,
 		efi: {

@@ -1,5 +1,6 @@
 import type { Recipe } from "../recipe.ts";
 import { configuration } from "./configuration.ts";
+import { dropped } from "./dropped.ts";
 import { firmware } from "./firmware.ts";
 import { modules } from "./modules.ts";
 
@@ -129,80 +130,7 @@ export const rescue: Recipe = {
 		"systemd-timesyncd",
 		"systemd-cryptsetup",
 	],
-	drop: [
-		"boot/**",
-		"etc/{apparmor.d,apt,binfmt.d,cron.d,cron.daily,cron.weekly,default,depmod.d,dpkg,init.d,kernel,logcheck,logrotate.d,network,opt,pam.d,ppp,profile.d,runit,security,selinux,skel,sv,terminfo,ufw,update-motd.d,xdg}",
-		"etc/{apparmor.d,apt,binfmt.d,cron.d,cron.daily,cron.weekly,default,depmod.d,dpkg,init.d,kernel,logcheck,logrotate.d,network,opt,pam.d,ppp,profile.d,runit,security,selinux,skel,sv,terminfo,ufw,update-motd.d,xdg}/**",
-		"etc/{bash.bashrc,debian_version,host.conf,issue.net,libaudit.conf,e2scrub.conf,gai.conf}",
-		"etc/ssh/{moduli,ssh_config.d}",
-		"{home,media,opt,srv}",
-		"usr/{games,include,libexec,src}",
-		"usr/{games,include,src}/**",
-		"usr/lib/{apt,bash,binfmt.d,dbus-1.0,dpkg,dracut,environment.d,gnupg,gnupg2,init,initcpio,initramfs-tools,kernel,lsb,pcrlock.d,python3,python3.13,runit-helper,sysusers.d,valgrind,credstore,girepository-1.0}/**",
-		"usr/lib/*/{pkgconfig,perl,perl-base,perl5,gio,glib-2.0,krb5,sasl2,gawk,audit,e2fsprogs,engines-3,ossl-modules}/**",
-		"usr/lib/*/gconv/**",
-		"!usr/lib/*/gconv/{gconv-modules,gconv-modules.cache,IBM437.so,IBM850.so,ISO8859-1.so,UTF-16.so,UTF-32.so}",
-		"!usr/lib/*/gconv/gconv-modules.d/**",
-		"usr/lib/*/*.{a,la,o}",
-		"usr/lib/locale/**",
-		// tmux starts in no other locale than one of UTF-8.
-		"!usr/lib/locale/C.utf8/**",
-		"usr/lib/systemd/{boot,catalog,import,ntp-units.d,portable,profile.d,ssh_config.d,system-preset,user,user-preset,user-generators,user-environment-generators,user.conf.d,sleep.conf.d}/**",
-		"usr/lib/systemd/{systemd-backlight,systemd-battery-check,systemd-binfmt,systemd-boot-check-no-failures,systemd-bsod,systemd-growfs,systemd-hibernate-resume,systemd-homed,systemd-hostnamed,systemd-initctl,systemd-localed,systemd-logind,systemd-measure,systemd-network-generator,systemd-pcrextend,systemd-pcrlock,systemd-pstore,systemd-quotacheck,systemd-random-seed,systemd-rfkill,systemd-sleep,systemd-socket-proxyd,systemd-ssh-proxy,systemd-storagetm,systemd-sysroot-fstab-check,systemd-sysv-install,systemd-timedated,systemd-tpm2-setup,systemd-update-done,systemd-update-utmp,systemd-user-runtime-dir,systemd-volatile-root,systemd-xdg-autostart-condition,systemd-initctl,systemd-keyutil,systemd-validatefs}",
-		"usr/lib/systemd/system-generators/**",
-		"!usr/lib/systemd/system-generators/systemd-{debug,fstab,getty,run}-generator",
-		"usr/lib/systemd/network/80-*.network",
-		"usr/lib/systemd/network/80-*.link",
-		"usr/lib/systemd/network/*.example",
-		// Units for seats, TPMs, hibernation, first boots and the like: on this system they would only fail or wait.
-		"usr/lib/systemd/system/{autovt@,blk-availability,capsule@,console-getty,container-getty@,cryptdisks,cryptdisks-early,dbus-org.*,dm-event,e2scrub*,factory-reset,fstrim,getty-static,hwclock,initrd-*,initrd,kmod,ldconfig,lvm2-monitor,mdcheck_*,mdmonitor*,nvmefc-*,nvmf*,pam_namespace,procps,quotaon*,rc-local,rpcbind,rsync,smartmontools,soft-reboot,ssh,ssh@,ssh-access,sshd,sshd@,sshd-*,sshd-keygen,suspend*,hibernate,hybrid-sleep,storage-target-mode,system-update*,system-xfs_scrub,syslog,systemd-backlight@,systemd-battery-check,systemd-binfmt,systemd-boot-*,systemd-bsod,systemd-confext,systemd-creds*,systemd-firstboot,systemd-growfs*,systemd-hibernate*,systemd-homed*,systemd-hostnamed,systemd-hwdb-update,systemd-hybrid-sleep,systemd-initctl,systemd-journal-catalog-update,systemd-journald-audit,systemd-journal-flush,systemd-journal-upload,systemd-localed,systemd-logind,systemd-machine-id-commit,systemd-network-generator,systemd-networkd-persistent-storage,systemd-pcr*,systemd-pstore,systemd-quotacheck*,systemd-random-seed,systemd-rfkill,systemd-storagetm,systemd-suspend*,systemd-sysext*,systemd-sysusers,systemd-timedated,systemd-tpm2*,systemd-udev-load-credentials,systemd-update-*,systemd-volatile-root,systemd-exit,systemd-mountfsd,systemd-nsresourced,tpm2,udev,umount.target.wants,usb-gadget,user@,user-runtime-dir@,x11-common,xfs_scrub*,proc-sys-fs-binfmt_misc,systemd-fsck-root,systemd-journald-varlink@}.{service,socket,timer,target,path,mount,automount,slice}",
-		"usr/lib/systemd/system/{systemd-localed,systemd-logind,rc-local,systemd-fsck-root,user@,user@0,user-}.{service,slice}.d/**",
-		"usr/lib/systemd/system/runlevel*",
-		"usr/lib/systemd/system/initrd.target.wants/**",
-		"usr/lib/tmpfiles.d/{20-systemd-shell-extra,20-systemd-stub,20-systemd-ssh-generator,credstore,cryptsetup,debian,home,journal-nocow,legacy,libselinux1,lvm2,openssh-client,openssh-server,passwd,provision,sudo,systemd-nologin,systemd-pstore,systemd-resolve,tmux,x11,man-db}.conf",
-		"usr/lib/udev/hwdb.d/**",
-		"usr/lib/udev/{cdrom_id,fido_id,mtd_probe,v4l_id,iocost,dmi_memory_id}",
-		"usr/lib/udev/rules.d/{60-autosuspend,60-cdrom_id,60-drm,60-dmi-id,60-evdev,60-fido-id,60-infiniband,60-input-id,60-persistent-alsa,60-persistent-input,60-persistent-storage-mtd,60-persistent-storage-tape,60-persistent-v4l,60-sensor,65-persistent-net-nbft,69-md-clustered-confirm-device,70-camera,70-joystick,70-memory,70-mouse,70-nvmf-*,70-power-switch,70-touchpad,70-uaccess,71-nvmf-netapp,71-seat,73-seat-late,75-probe_mtd,78-sound-card,81-net-dhcp,90-iocost,96-e2scrub}.rules",
-		// Arrays are assembled when the person asks for it, not when their disks are found.
-		"usr/lib/udev/rules.d/64-md-raid-assembly.rules",
-		"usr/sbin/{arpd,chmem,genl,ldattach,readprofile,rtcwake,rtmon,tc,zic,ldconfig*,iconvconfig,sulogin,faillock,mdmonitor,dcb,devlink,rdma,vdpa,tipc,xfs_scrub*,e2scrub*,rtacct,update-*,dpkg-*,rmt*,runuser,smartd,lvmpolld,nologin,mkhomedir_helper,pam_*,unix_*,e2scrub_all,newusers,validlocale,remove-shell,add-shell,installkernel}",
-		"usr/bin/{busctl,btrfs-convert,btrfs-image,btrfs-map-logical,chcon,csplit,dir,fmt,fold,hostid,ipcs,ipcrm,logname,lowntfs-3g,lsmem,ntfsdecrypt,ntfssecaudit,ntfsrecover,ntfswipe,ntfsusermap,ntfscmp,ntfsmove,ntfsfallocate,ntfstruncate,ntfscat,ntfsls,ntfscp,ntfscluster,numfmt,pathchk,pcilmr,pinky,pr,ptx,rdma,runcon,ssh-keyscan,sum,systemd-analyze,tsort,uclampset,users,vdir,pzstd,localedef,localectl,timedatectl,hostnamectl,loginctl,pldd,infocmp,tic,toe,captoinfo,infotocap,systemd-cryptenroll,systemd-creds,systemd-hwdb,systemd-path,systemd-sysext,systemd-confext,systemd-vpick,systemd-stdio-bridge,systemd-sysusers,systemd-ac-power,systemd-firstboot,varlinkctl,bootctl,importctl,portablectl,fidentify,b2sum,factor,chfn,chsh,su,newgrp,gpasswd,passwd,sg,gencat,getconf,iconv,zdump,tzselect,catchsegv,c_rehash,rnano,rvim,vimtutor,helpztags,x86_64,i386,linux32,linux64,uname26,sftp,ssh-add,ssh-agent,ssh-argv0,ssh-copy-id,ldd,bashbug,clear_console,pstree.x11,peekfd,prtstat,skill,snice,w.procps,run0,wdctl,lsipc,ipcmk,mcookie,namei,lnstat,ctstat,rtstat,nstat,routel,sprof,mtrace,xtrace,lastlog2,last,lastb,lslogins,hd,cytune,ul,lesspipe,lessfile,lessecho,lesskey,lsusb.py,usb-devices,usbhid-dump,w,who,typec_*,bpftool,kernel-install}",
-		"!usr/bin/{sftp,clear_console,ldd}",
-		// What others here do as well, or what nobody does on a broken machine.
-		"usr/bin/{[,arch,base32,basenc,btrfs-select-super,btrfstune,chrt,choom,cksum,comm,diff3,dircolors,expand,fusermount,fusermount3,hardlink,iconv,join,link,locale,lslocks,lsns,more,nl,paste,pidwait,printenv,pwdx,rename.ul,sdiff,setpriv,setterm,sha224sum,sha384sum,shred,shuf,slabtop,stdbuf,systemd-cgtop,systemd-delta,systemd-id128,systemd-inhibit,systemd-mount,systemd-socket-activate,systemd-umount,tabs,tload,unexpand,unlink}",
-		"usr/sbin/{biosdecode,blkzone,capsh,chcpu,fixparts,getcap,getpcaps,isosize,logsave,mount.fuse*,ownership,setcap,vpddecode,xfs_copy,xfs_estimate,xfs_fsr,xfs_property,xfs_quota,xfs_rtcp,xfs_spaceman}",
-		"usr/libexec/coreutils/**",
-		// sshd has it inside.
-		"usr/lib/openssh/sftp-server",
-		"usr/lib/openssh/{ssh-keysign,ssh-pkcs11-helper,ssh-sk-helper}",
-		"usr/lib/*/utempter/**",
-		"usr/lib/{udisks2,tmux,tc,gcc,compat-ld,gold-ld}/**",
-		"usr/share/{applications,apport,base-files,base-passwd,bash-completion,binfmts,bug,calendar,common-licenses,dbus-1,debianutils,dict,dictionaries-common,doc,doc-base,fish,gcc,gdb,glib-2.0,icons,info,initramfs-tools,keyrings,libgcrypt20,lintian,locale,man,menu,metainfo,mime,misc/magic,nano/extra,openssh,pam,pam-configs,perl5,pixmaps,pkgconfig,polkit-1,python3,readline,runit,smartmontools,systemd,tabset,thumbnailers,util-linux,vim/addons,xml,zoneinfo,zsh,nvme-cli,xfsprogs,lvm}/**",
-		"!usr/share/smartmontools/drivedb.h",
-		"usr/share/vim/**",
-		"usr/lib/*/tc/**",
-		// What other packages hold since trixie, and are excluded: volumes opened at boot, partitions made at boot.
-		"usr/bin/systemd-repart",
-		"usr/lib/systemd/{systemd-cryptsetup,systemd-fsckd,systemd-integritysetup,systemd-pcrphase,systemd-time-wait-sync,systemd-veritysetup}",
-		"usr/lib/systemd/system/{mdadm-shutdown,systemd-fsckd,systemd-repart,systemd-time-wait-sync}.{service,socket}",
-		"usr/lib/*/cryptsetup/libcryptsetup-token-systemd-*.so",
-		// File systems of floppies and of flash: no kernel of ours reads them.
-		"usr/sbin/{fsck,mkfs}.{bfs,cramfs,minix}",
-		"usr/{bin,sbin}/{ctrlaltdel,fincore,lsfd,lsirq,mesg,utmpdump}",
-		// Of smartd, and of jobs by the calendar.
-		"etc/smartd.conf",
-		"usr/share/mdadm/{checkarray,mdcheck}",
-		"usr/share/nano/**",
-		"!usr/share/nano/{default,sh,json,yaml,toml,conf}.nanorc",
-		"usr/share/terminfo/**",
-		"usr/lib/terminfo/**",
-		"!usr/lib/terminfo/**",
-		"!usr/share/terminfo/{a/alacritty,f/foot,g/gnome-256color,i/iterm2,k/konsole-256color,p/putty-256color,r/rxvt-256color,s/st-256color,t/tmux-256color,w/wezterm,x/xterm-kitty,x/xterm-ghostty,x/xterm-direct,d/dumb,v/vt102}",
-		"usr/share/ca-certificates/**",
-		"!usr/share/ca-certificates/mozilla/*.crt",
-		"usr/share/misc/usb.ids",
-		"var/**",
-	],
+	drop: dropped,
 	keepLibraries: [
 		"usr/lib/*/libnss_{files,dns,compat}.so.*",
 		// systemd opens what it may need only when it does.
