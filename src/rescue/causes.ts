@@ -59,9 +59,9 @@ export function likelyCauses(
 		const share = Math.round((100 * memory.afterJump) / memory.total);
 		causes.push(`its memory is small: unpacking alone takes ${share} % of it`);
 	}
-	const links = plan.network.wayBack?.links ?? [];
-	const kinds = plan.network.network.links.filter(
-		({ name, kind }) => links.includes(name) && kind !== undefined,
+	const { network, wayBackLinks } = plan.network;
+	const kinds = network.links.filter(
+		({ name, kind }) => wayBackLinks.includes(name) && kind !== undefined,
 	);
 	if (kinds.length > 0) {
 		const told = kinds.map(({ name, kind }) => `${name} (${kind})`).join(", ");

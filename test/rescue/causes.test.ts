@@ -39,6 +39,29 @@ describe("likely causes of a rescue system that does not answer", () => {
 		expect(found.join()).toContain("its memory is small");
 	});
 
+	test("a link in software that the login goes over, also one that gets another name", () => {
+		const links = plainNetwork.links.flatMap((card) => [
+			{ ...card, name: "enp1s0", master: "eth7" },
+			{
+				name: "eth7",
+				index: 9,
+				type: "ether",
+				kind: "bond",
+				mtu: 1500,
+				flags: ["up"],
+				details: { kind: "bond", mode: "802.3ad" } as const,
+			},
+		]);
+		const addresses = plainNetwork.addresses.map((each) => ({ ...each, link: "eth7" }));
+		const routes = plainNetwork.routes.map((each) => ({ ...each, link: "eth7" }));
+		const facts = healthyFacts();
+		const network = { ...plainNetwork, links, addresses, routes };
+		const plan = planRescue(facts, network, plannedImage, rootLogin, noOptions, 0);
+		expect(likelyCauses(plan, facts, silence)).toEqual([
+			expect.stringContaining("the login goes over ek0 (bond)"),
+		]);
+	});
+
 	test("real hardware, which a virtual machine has not", () => {
 		expect(causes({ environment: { container: [], xenPv: false, vendor: "Dell Inc." } })).toEqual([
 			expect.stringContaining("firmware"),

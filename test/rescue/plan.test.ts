@@ -105,6 +105,22 @@ describe("drivers", () => {
 		expect(found(["0000:00:03.0"])).toMatchObject([{ verdict: "refusal" }]);
 	});
 
+	test("none for the card of the way back, which gets another name there: refused as well", () => {
+		const [first] = plainNetwork.links;
+		if (first === undefined) throw new Error("the plain network has a card");
+		const second = { name: "eth1", index: 3, permanentMac: "52:54:00:12:34:57" };
+		const { checks, network } = planRescue(
+			healthyFacts(),
+			{ ...plainNetwork, links: [first, { ...first, ...second, devicePath: "pci0000:00/x" }] },
+			{ ...image, unserved: ["virtio0"] },
+			login,
+			options,
+			0,
+		);
+		expect(network.wayBackLinks).toEqual(["nic0"]);
+		expect(checks.filter(({ id }) => id === "drivers")).toMatchObject([{ verdict: "refusal" }]);
+	});
+
 	test("none for a disk: a warning", () => {
 		const [check] = found(["virtio1"]);
 		expect(check).toMatchObject({ verdict: "warning" });

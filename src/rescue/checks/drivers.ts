@@ -39,7 +39,8 @@ export function checkDrivers(
 	const lame = (one: Examined): boolean => one.lacking.length > 0;
 	const lameCards = cards.map(examine).filter(lame);
 	const lameDisks = disks.map(examine).filter(lame);
-	const back = cardsOfWayBack(plan, cards);
+	// The names of the rescue system, as in `cards`: those of the host may be others.
+	const back = cards.filter(({ name }) => plan.wayBackLinks.includes(name));
 	const checks: Check[] = [];
 	if (back.length > 0 && back.every(({ name }) => lameCards.some((card) => card.name === name))) {
 		checks.push(
@@ -68,14 +69,6 @@ export function checkDrivers(
 			`for ${several(cards.length, "network card")} and ${several(disks.length, "disk")}`,
 		),
 	];
-}
-
-/** The cards below the link that this login came in on: members of a bond or bridge count for it. */
-function cardsOfWayBack(plan: NetworkPlan, cards: readonly Link[]): readonly Link[] {
-	const stack = new Set(plan.wayBack?.links);
-	return cards.filter(
-		({ name, master }) => stack.has(name) || (master !== undefined && stack.has(master)),
-	);
 }
 
 function tell(examined: readonly Examined[]): string {
