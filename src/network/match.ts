@@ -7,14 +7,15 @@ export interface LinkMatch {
 	readonly permanentMac?: string;
 	/** ID_PATH of udev. */
 	readonly path?: string;
+	/** As ethtool tells it, which is what systemd compares. */
 	readonly driver?: string;
-	/** Only where nothing else tells it apart: the name that the rescue kernel gives. */
+	/** Only where nothing else tells it apart: its name on the host, which the rescue system may give to another card. */
 	readonly originalName?: string;
 }
 
 /**
- * By permanent MAC. Cards without one, and cards that share it (the two faces of a Hyper-V card, copied
- * virtual machines), also by path and driver.
+ * By permanent MAC. Cards without one, and cards that share it (copied virtual machines, fast paths), also by path,
+ * and by driver where that is what differs.
  */
 export function matchesOf(
 	carried: readonly Link[],
@@ -22,19 +23,40 @@ export function matchesOf(
 	oldNames: ReadonlyMap<string, string>,
 ): readonly LinkMatch[] {
 	return carried.map((link) => {
-		const mac = link.permanentMac;
+		const { name, permanentMac } = link;
+		const originalName = oldNames.get(name) ?? name;
+		const others = all.filter((other) => other.name !== originalName);
+		const isShared = others.some((other) => other.permanentMac === permanentMac);
+		if (permanentMac !== undefined && !isShared) return { name, permanentMac };
 		const path = idPath(link.devicePath);
-		const sharing = all.filter((other) => other.permanentMac === mac).length;
-		if (mac !== undefined && sharing === 1) return { name: link.name, permanentMac: mac };
+		const driver = faceDriver(link, originalName, others);
 		const match = {
-			name: link.name,
-			...(mac === undefined ? {} : { permanentMac: mac }),
+			name,
+			...(permanentMac === undefined ? {} : { permanentMac }),
 			...(path === undefined ? {} : { path }),
-			...(link.driver === undefined ? {} : { driver: link.driver }),
+			...(driver === undefined ? {} : { driver }),
 		};
-		const telling = mac !== undefined || path !== undefined;
-		return telling ? match : { ...match, originalName: oldNames.get(link.name) ?? link.name };
+		const fits = (other: Link) =>
+			(permanentMac === undefined || permanentMac === other.permanentMac) &&
+			(path === undefined || path === idPath(other.devicePath)) &&
+			(driver === undefined || driver === other.driver);
+		const telling = permanentMac !== undefined || path !== undefined;
+		return telling && !others.some(fits) ? match : { ...match, originalName };
 	});
+}
+
+/**
+ * The driver of a card with a fast path, which no other face of that card has. Only there: the driver that sysfs
+ * knows is often not the one of ethtool (mlx4_core and mlx4_en). A net_failover stands on the very device of its
+ * virtio_net (drivers/net/net_failover.c), so that sysfs tells the same of both.
+ */
+function faceDriver(link: Link, name: string, others: readonly Link[]): string | undefined {
+	if (link.driver === "hv_netvsc") return link.driver;
+	const { devicePath } = link;
+	const isFailover = others.some(
+		(other) => other.master === name && devicePath !== undefined && other.devicePath === devicePath,
+	);
+	return isFailover ? "net_failover" : undefined;
 }
 
 /**

@@ -99,6 +99,17 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 			`no nameserver of this host could be found; ${network.resolver.servers.join(" and ")} will be asked instead`,
 		);
 	}
+	const matches = matchesOf(
+		planned.links.filter(isHardware),
+		network.links.filter(isHardware),
+		new Map(found.map((each) => [each.to, each.from])),
+	);
+	for (const { name, originalName } of matches) {
+		if (originalName === undefined) continue;
+		warnings.push(
+			`nothing but its name tells ${originalName} from other network cards${name === originalName ? "" : ` (it will be ${name})`}: the rescue system may take another one for it`,
+		);
+	}
 	leavings.add("setting", "nftables, iptables", "firewalls are not carried over");
 	const lost = wayBack !== undefined && !carries(planned, wayBack, network, to);
 	return {
@@ -106,11 +117,7 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 		leftOut: leavings.list(),
 		changed,
 		renames: found,
-		matches: matchesOf(
-			planned.links.filter(isHardware),
-			network.links.filter(isHardware),
-			new Map(found.map((each) => [each.to, each.from])),
-		),
+		matches,
 		wayBackLinks: wayBack?.links.map(to) ?? [],
 		...(wayBack === undefined ? {} : { wayBack }),
 		kernelParameters: kernelParameters(planned.links),

@@ -124,6 +124,51 @@ describe("cards are recognised", () => {
 		});
 	});
 
+	test("a net_failover by that driver, which only ethtool tells of it; its two faces are left alone", () => {
+		const virtio = { driver: "virtio_net", devicePath: pci };
+		const plan = planNetwork(
+			network({
+				links: [
+					card("ens3", one.mac ?? "", virtio),
+					card("ens3nsby", one.mac ?? "", { ...virtio, master: "ens3" }),
+					card("ens4", one.mac ?? "", {
+						driver: "ixgbevf",
+						devicePath: "pci0000:00/0000:00:04.0",
+						master: "ens3",
+					}),
+				],
+				addresses: [address("ens3", "192.0.2.10/24")],
+			}),
+		);
+		expect(plan.matches).toEqual([
+			{ name: "ens3", permanentMac: one.mac, path: "pci-0000:00:03.0", driver: "net_failover" },
+		]);
+		expect(plan.leftOut[0]).toMatchObject({ examples: ["ens3nsby", "ens4"] });
+	});
+
+	test("by no driver of sysfs, where ethtool's may be another", () => {
+		const at = (slot: number) => ({
+			driver: "mlx4_core",
+			devicePath: `pci0000:00/0000:00:0${slot}.0`,
+		});
+		const twins = [card("enp3s0", mac, at(3)), card("enp4s0", mac, at(4))];
+		expect(planNetwork(network({ links: twins })).matches).toEqual([
+			{ name: "enp3s0", permanentMac: mac, path: "pci-0000:00:03.0" },
+			{ name: "enp4s0", permanentMac: mac, path: "pci-0000:00:04.0" },
+		]);
+	});
+
+	test("by name as well, with a warning, where all else is the same", () => {
+		const { permanentMac: _, ...bare } = card("enp3s0", mac, { devicePath: pci });
+		const links = [bare, { ...bare, name: "enp3s0d1", index: 9, permanentMac: mac }];
+		const { matches, warnings } = planNetwork(network({ links }));
+		expect(matches).toEqual([
+			{ name: "enp3s0", path: "pci-0000:00:03.0", originalName: "enp3s0" },
+			{ name: "enp3s0d1", permanentMac: mac },
+		]);
+		expect(warnings).toEqual([expect.stringContaining("nothing but its name tells enp3s0 from")]);
+	});
+
 	test("by path where there is no permanent MAC, by name where there is neither", () => {
 		const { permanentMac: _, ...bare } = one;
 		const by = (link: typeof bare) => planNetwork(network({ links: [link] })).matches[0];
