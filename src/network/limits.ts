@@ -91,24 +91,35 @@ function limitLabel(address: Address, leavings: Leavings): Address {
 const sayableMetrics: readonly (keyof RouteMetrics)[] = [
 	"mtu",
 	"advmss",
-	"initialCongestionWindow",
-	"initialReceiveWindow",
 	"quickAck",
 	"fastOpenNoCookie",
-	"congestionControl",
 ];
+
+/** Those that every rescue kernel has or loads. A route with another is refused (EINVAL), and networkd gives up the whole link then. */
+const congestionControls: readonly unknown[] = ["reno", "cubic", "bbr"];
+/** networkd ignores the whole [Route] section beyond (config_parse_tcp_window). */
+const maxWindow = 1023;
+
+function isSayable(name: keyof RouteMetrics, { [name]: value }: RouteMetrics): boolean {
+	switch (name) {
+		case "congestionControl":
+			return congestionControls.includes(value);
+		case "initialCongestionWindow":
+		case "initialReceiveWindow":
+			return Number(value) <= maxWindow;
+		default:
+			return sayableMetrics.includes(name);
+	}
+}
 
 function limitMetrics(route: Route, leavings: Leavings): Route {
 	if (route.metrics === undefined) return route;
 	const { metrics, ...rest } = route;
 	const names = Object.keys(metrics) as (keyof RouteMetrics)[];
-	const isSayable = (name: keyof RouteMetrics) =>
-		sayableMetrics.includes(name) &&
-		(name !== "congestionControl" || /^[\w-]+$/.test(metrics.congestionControl ?? ""));
-	const lost = names.filter((name) => !isSayable(name));
+	const lost = names.filter((name) => !isSayable(name, metrics));
 	if (lost.length === 0) return route;
 	leavings.add("setting", `${lost.join(", ")} of ${showRoute(route)}`, unsayable);
-	const kept = names.filter(isSayable);
+	const kept = names.filter((name) => isSayable(name, metrics));
 	if (kept.length === 0) return rest;
 	return { ...rest, metrics: Object.fromEntries(kept.map((name) => [name, metrics[name]])) };
 }

@@ -5,6 +5,7 @@ import {
 	type Plan,
 	parseSshConnection,
 	planNetwork,
+	type Route,
 	renderResolvConf,
 	renderUnits,
 } from "../../src/network/index.ts";
@@ -267,6 +268,26 @@ describe("options", () => {
 		expect(told).toContain("use_carrier off of bond0");
 		expect(told).toContain("hopLimit, rtt of default");
 		expect(plan.network.routes[0]?.metrics).toEqual({ mtu: 1400 });
+	});
+
+	test("a metric for which the kernel or networkd would refuse the route is left out", () => {
+		const metrics = (value: Route["metrics"]) => {
+			const routes = [route("default via 192.0.2.1 dev enp1s0", { metrics: value ?? {} })];
+			const { network: made, leftOut } = planNetwork(network({ links: [one], routes }));
+			const told = leftOut.filter(({ what }) => what === "setting");
+			return [made.routes[0]?.metrics, told[0]?.examples[0]];
+		};
+		const firewalls = "nftables, iptables";
+		const bbr = { congestionControl: "bbr", initialCongestionWindow: 1023 };
+		expect(metrics(bbr)).toEqual([bbr, firewalls]);
+		expect(metrics({ mtu: 1400, congestionControl: "dctcp" })).toEqual([
+			{ mtu: 1400 },
+			expect.stringContaining("congestionControl of default"),
+		]);
+		expect(metrics({ initialCongestionWindow: 1024, initialReceiveWindow: 4096 })).toEqual([
+			undefined,
+			expect.stringContaining("initialCongestionWindow, initialReceiveWindow of default"),
+		]);
 	});
 
 	test("a way without gateway, or onlink, becomes nexthop objects with fresh ids", () => {
