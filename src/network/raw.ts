@@ -11,8 +11,6 @@ export interface RawNetwork {
 	readonly files: ReadonlyMap<string, Uint8Array>;
 	/** Bodies of {@link networkSymlinks} that are there, by path. */
 	readonly symlinks: ReadonlyMap<string, string>;
-	/** Permanent MACs by interface, where the kernel (before 5.6) tells them by ethtool only. */
-	readonly permanentMacs?: ReadonlyMap<string, string>;
 }
 
 /** Files that a snapshot looks at. `*` stands for any name without a slash. */

@@ -181,6 +181,14 @@ describe("cards are recognised", () => {
 		const plan = planNetwork(network({ links: [{ ...one, mac: "02:00:00:00:00:99" }] }));
 		expect(units(plan)["01-ekexec-enp1s0.network"]).toContain("MACAddress=02:00:00:00:00:99");
 	});
+
+	test("an address is set too where none is known to be burnt in, but for InfiniBand's", () => {
+		const { permanentMac: _, ...bare } = one;
+		const told = (link: typeof bare) =>
+			units(planNetwork(network({ links: [link] })))["01-ekexec-enp1s0.network"];
+		expect(told(bare)).toContain(`MACAddress=${one.mac}`);
+		expect(told({ ...bare, type: "infiniband" })?.join()).not.toContain("MACAddress=");
+	});
 });
 
 describe("boot", () => {

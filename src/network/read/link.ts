@@ -80,8 +80,7 @@ function hardwareAddress(link: WireLink): string | undefined {
 }
 
 function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | undefined {
-	const told =
-		link.permAddress ?? link.linkinfo?.bondSlave?.permHwaddr ?? raw.permanentMacs?.get(name);
+	const told = link.permAddress ?? link.linkinfo?.bondSlave?.permHwaddr;
 	if (told !== undefined) return /^[0:]*$/.test(told) ? undefined : told;
 	if (link.type === hardwareTypes.loopback) return undefined;
 	// NET_ADDR_PERM of linux/netdevice.h: the address of now is the one burnt in.

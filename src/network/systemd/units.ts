@@ -118,11 +118,11 @@ function linkSection(
 	const { wayBack, wayBackLinks, network } = plan;
 	const parent = network.links.find((each) => each.name === link.parent);
 	const loopback = link.type === "loopback";
-	// Members of a bond take its address; virtual links have theirs from the .netdev.
+	// Members of a bond take its address; virtual links have theirs from the .netdev; InfiniBand's cannot be set.
 	const macIsItsOwn =
 		master?.kind === "bond" ||
 		!isHardware(link) ||
-		link.permanentMac === undefined ||
+		link.type !== "ether" ||
 		link.permanentMac === link.mac;
 	// A dead card must not hold up the boot; only the login's own address is worth waiting for.
 	const onWay =
