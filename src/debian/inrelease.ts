@@ -6,14 +6,12 @@ import { type DownloadOptions, fetchSmall } from "./download.ts";
 import { debianError } from "./error.ts";
 import type { Architecture } from "./package.ts";
 import { parseRelease, type Release } from "./release.ts";
-import { type Keyring, verifyClearsigned } from "./signature.ts";
+import { futureMax, type Keyring, verifyClearsigned } from "./signature.ts";
 import { encodePath, type Source } from "./sources.ts";
 import { showUrl } from "./transport.ts";
 
 /** An InRelease file of Debian is 200 kB; a full set of architectures and translations stays below 1 MB. */
 const releaseMax = 8 * 1024 * 1024;
-/** A clock that runs a little behind must not stop a rescue; a day tells of a wrong one. */
-const futureMax = 24 * 3600_000;
 
 /** What all steps of opening a repository share. */
 export interface Context extends DownloadOptions {
@@ -25,20 +23,27 @@ export interface Context extends DownloadOptions {
 	readonly notes: string[];
 }
 
+/** A Release file that was verified. */
+interface Opened {
+	readonly release: Release;
+	readonly sha256: string;
+}
+
 /** Fetches, verifies and reads one InRelease. Undefined: an optional suite that the mirror does not have. */
 export async function openRelease(
 	source: Source,
 	arch: Architecture,
 	context: Context,
-): Promise<{ release: Release; sha256: string } | undefined> {
+): Promise<Opened | undefined> {
 	const { now, store, notes } = context;
 	const url = new URL(`dists/${encodePath(source.suite)}/InRelease`, source.uri);
 	const where = showUrl(url);
 	const kept = join(store.folder, "lists", `${hashOf(url.href)}.InRelease`);
 	const check = async (bytes: Uint8Array) => {
-		const text = await verifyClearsigned(bytes, context.keyring, new Date(now), where);
+		const at = context.anyAge ? undefined : now;
+		const text = await verifyClearsigned(bytes, context.keyring, at, where);
 		const release = parseRelease(text, where);
-		checkRelease(release, source, arch, context.anyAge ? undefined : now, where);
+		checkRelease(release, source, arch, at, where);
 		return { release, sha256: hashOf(bytes) };
 	};
 	const old = await readIfThere(kept);
@@ -48,6 +53,11 @@ export async function openRelease(
 		notes.push(`the mirror has no ${source.suite}`);
 		return undefined;
 	};
+	const asBefore = (known: Opened, why: string) => {
+		const date = new Date(known.release.date).toISOString();
+		notes.push(`${why}; ${source.suite} is taken as it was on ${date}`);
+		return known;
+	};
 	const since = before && (await stat(kept)).mtime.toUTCString();
 	let fetched: Awaited<ReturnType<typeof fetchSmall>>;
 	try {
@@ -55,15 +65,17 @@ export async function openRelease(
 	} catch (error) {
 		if (!(error instanceof EkexecError)) throw error;
 		if (error.code === "DEBIAN_MISSING" && source.optional) {
+			// Nobody signs that a suite is gone: who can forge this answer must not be able to end the updates with it.
+			if (before !== undefined) return asBefore(before, "the mirror says that it has it no more");
+			if (old?.length) throw error.with({ remedy: goneSuite(source.suite, kept) });
 			// An empty file remembers it for times when nobody answers.
 			await writeWhole(kept, "");
 			return absent();
 		}
-		if (error.code === "DEBIAN_FETCH" && old?.length === 0) return absent();
+		if (error.code === "DEBIAN_FETCH" && source.optional && old?.length === 0) return absent();
 		if (error.code === "DEBIAN_FETCH" && before !== undefined) {
-			const date = new Date(before.release.date).toISOString();
-			notes.push(`the mirror did not answer; ${source.suite} is taken as it was on ${date}`);
-			return before;
+			const { found } = error.details;
+			return asBefore(before, `${error.summary}${found === undefined ? "" : ` (${found})`}`);
 		}
 		throw error.code === "DEBIAN_MISSING" ? error.with({ remedy: noSuite(source.suite) }) : error;
 	}
@@ -95,6 +107,10 @@ export async function openRelease(
 
 function noSuite(suite: string): string {
 	return `Is this the root of a Debian mirror (with dists/ and pool/ below it), and does it have ${suite}?`;
+}
+
+function goneSuite(suite: string, kept: string): string {
+	return `The mirror had ${suite} once. Try again, or set another mirror; if it is gone for good, remove ${kept}.`;
 }
 
 function checkRelease(

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import type { PublicKey } from "openpgp";
+import type { KeyID, PublicKey, Signature } from "openpgp";
 import { EkexecError, text } from "../bytes/index.ts";
 import { debianError } from "./error.ts";
 
@@ -18,11 +18,12 @@ export async function readKeyring(files?: readonly (string | URL)[]): Promise<Ke
 		try {
 			const bytes = new Uint8Array(await readFile(path));
 			const armored = bytes[0] === 0x2d; // "-": binary packets have the high bit set
-			keys.push(
-				...(armored
-					? await readKeys({ armoredKeys: text(bytes) })
-					: await readKeys({ binaryKeys: bytes })),
-			);
+			if (!armored) keys.push(...(await readKeys({ binaryKeys: bytes })));
+			// Of several blocks in a file, one after another, readKeys would take the first alone.
+			else
+				for (const block of blocksOf(text(bytes))) {
+					keys.push(...(await readKeys({ armoredKeys: block })));
+				}
 		} catch (cause) {
 			throw debianError("usage", "DEBIAN_SIGNATURE", "not a file of OpenPGP keys", {
 				where: String(path),
@@ -33,20 +34,28 @@ export async function readKeyring(files?: readonly (string | URL)[]): Promise<Ke
 	return keys;
 }
 
+function blocksOf(armored: string): string[] {
+	return armored.split(/^(?=-----BEGIN )/m);
+}
+
 async function shippedKeys(): Promise<URL[]> {
 	const names = (await readdir(shipped)).filter((name) => name.endsWith(".asc")).sort();
 	return names.map((name) => new URL(name, shipped));
 }
 
+/** A clock that runs a little behind must not stop a rescue; a day tells of a wrong one. Milliseconds. */
+export const futureMax: number = 24 * 3600_000;
+
 /**
  * The signed text of a clear-signed file, if one of the keys made one of its signatures; what stands before or
- * after the signed part is not looked at. `now` is when keys and signatures have to be in force.
- * Throws `DEBIAN_SIGNATURE`.
+ * after the signed part is not looked at. `now`, in milliseconds since 1970, is when keys and signatures have to be
+ * in force; without it, a key has to be so when it signed. Throws `DEBIAN_SIGNATURE`, and `DEBIAN_EXPIRED` for a
+ * signature that is good but made later than `now`.
  */
 export async function verifyClearsigned(
 	bytes: Uint8Array,
 	keyring: Keyring,
-	now: Date,
+	now: number | undefined,
 	where: string,
 ): Promise<string> {
 	const armored = text(bytes);
@@ -60,13 +69,24 @@ export async function verifyClearsigned(
 	}
 	const { readCleartextMessage, verify } = await import("openpgp");
 	const reasons: string[] = [];
+	let future: number | undefined;
 	try {
 		const message = await readCleartextMessage({ cleartextMessage: armored });
-		const result = await verify({ message, verificationKeys: [...keyring], date: now });
+		// Without a date, which the types do not know of, nothing but the date is left out; that is checked here.
+		const date = null as unknown as Date;
+		const result = await verify({ message, verificationKeys: [...keyring], date });
 		for (const signature of result.signatures) {
 			try {
 				await signature.verified;
-				return result.data;
+				if (now === undefined) return result.data;
+				const { keyID } = signature;
+				const packets = await signature.signature;
+				const made = packets.packets[0]?.created?.getTime() ?? Number.NaN;
+				if (made <= now + futureMax) {
+					await inForce(packets, keyID, keyring, new Date(Math.max(now, made)));
+					return result.data;
+				}
+				future = made;
 			} catch (error) {
 				reasons.push(`${signature.keyID.toHex()}: ${reason(error)}`);
 			}
@@ -76,11 +96,31 @@ export async function verifyClearsigned(
 		if (error instanceof EkexecError) throw error;
 		reasons.push(reason(error));
 	}
+	if (now !== undefined && future !== undefined) {
+		throw debianError("check", "DEBIAN_EXPIRED", "signed in the future", {
+			where,
+			expected: `no later than ${new Date(now).toISOString()}`,
+			found: new Date(future).toISOString(),
+			remedy: "Check this machine's clock.",
+		});
+	}
 	throw debianError("check", "DEBIAN_SIGNATURE", "no signature of a known key holds", {
 		where,
 		found: reasons.join("; "),
 		remedy: "Someone altered the file, or the archive signs with a key that is not known here.",
 	});
+}
+
+/** Throws where the signature or the key that made it has expired since. */
+async function inForce(
+	signature: Signature,
+	keyId: KeyID,
+	keyring: Keyring,
+	at: Date,
+): Promise<void> {
+	if (signature.packets.some((packet) => packet.isExpired(at))) throw new Error("it has expired");
+	const key = keyring.find((one) => one.getKeys(keyId).length > 0);
+	await key?.getSigningKey(keyId, at);
 }
 
 function reason(error: unknown): string {

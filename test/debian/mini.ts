@@ -37,13 +37,15 @@ export interface MiniOptions {
 	readonly suffixes?: readonly ("" | ".gz")[];
 }
 
-export async function newKey(name = "archive"): Promise<PrivateKey> {
+/** A key made 1000 hours before `now`; it expires after so many seconds, if told. */
+export async function newKey(name = "archive", seconds?: number): Promise<PrivateKey> {
 	const made = await generateKey({
 		userIDs: [{ name }],
 		type: "ecc",
 		curve: "ed25519Legacy",
 		date: new Date(now - 1000 * hour),
 		format: "object",
+		...(seconds === undefined ? {} : { keyExpirationTime: seconds }),
 	});
 	return made.privateKey;
 }

@@ -377,7 +377,85 @@ describe("yesterday's answer", () => {
 		};
 		const { index, notes } = await openRepository(options);
 		expect(index.find("app")).toHaveLength(1);
-		expect(notes).toContainEqual(expect.stringContaining("did not answer"));
+		expect(notes).toContainEqual(
+			expect.stringMatching(/no answer .*; trixie is taken as it was on/),
+		);
+	});
+
+	test("does when the mirror refuses, and what it said is told", async () => {
+		const { server, options } = await setUp();
+		await openRepository(options);
+		server.misbehave = (_path, _request, response) => {
+			response.writeHead(403).end();
+			return true;
+		};
+		const { notes } = await openRepository(options);
+		expect(notes).toContainEqual(expect.stringMatching(/refuses \(403\); trixie is taken/));
+	});
+
+	describe("of updates that the mirror had", () => {
+		const suite = "trixie-updates";
+		const inRelease = `dists/${suite}/InRelease`;
+		async function withUpdates() {
+			const all = await setUp();
+			await addSuite(all.tree, key, [{ name: "lib", version: "3" }], { suite });
+			await openRepository(all.options);
+			const updates = all.tree.get(inRelease) ?? Buffer.alloc(0);
+			all.tree.delete(inRelease);
+			return { ...all, updates };
+		}
+
+		test("does when it says that it has none, and is told", async () => {
+			const { options } = await withUpdates();
+			const { index, notes } = await openRepository(options);
+			expect(index.find("lib").map((one) => one.version)).toContain("3");
+			expect(notes).toContainEqual(
+				expect.stringMatching(/has it no more; trixie-updates is taken/),
+			);
+		});
+
+		test("is not forgotten by that: an older one is not taken after it", async () => {
+			const { server, tree, options } = await withUpdates();
+			await openRepository(options);
+			await addSuite(tree, key, [{ name: "lib", version: "2.5" }], {
+				suite,
+				release: { Date: new Date(now - 5 * hour).toUTCString() },
+			});
+			server.misbehave = (_path, request) => {
+				delete request.headers["if-modified-since"];
+				return false;
+			};
+			const { index, notes } = await openRepository(options);
+			expect(index.find("lib").map((one) => one.version)).toContain("3");
+			expect(notes).toContainEqual(expect.stringContaining("an older trixie-updates"));
+		});
+
+		test("that is out of date by now is no reason to go without", async () => {
+			const { tree, options } = await withUpdates();
+			await addSuite(tree, key, packages, {
+				release: { "Valid-Until": new Date(now + 9 * hour).toUTCString() },
+			});
+			await expect(
+				openRepository({ ...options, clock: () => now + 2 * hour }),
+			).rejects.toMatchObject({
+				code: "DEBIAN_MISSING",
+				details: { remedy: expect.stringContaining(join(options.cache ?? "", "lists")) },
+			});
+		});
+	});
+
+	test("that there is none does not count once the archive is named", async () => {
+		const { server, tree, options } = await setUp();
+		for (const [path, bytes] of [...tree]) tree.set(`debian/${path}`, bytes);
+		const beside = { ...options, mirror: `${server.url}debian/` };
+		expect((await openRepository(beside)).notes).toContain("the mirror has no trixie-security");
+		const named = { ...beside, securityMirror: `${server.url}debian-security/` };
+		server.misbehave = (_path, _request, response) => {
+			response.destroy();
+			return true;
+		};
+		expect((await openRepository(beside)).index.find("app")).toHaveLength(1);
+		await expect(openRepository(named)).rejects.toMatchObject({ code: "DEBIAN_FETCH" });
 	});
 
 	test("a spoilt index in the cache is made again", async () => {
