@@ -1,3 +1,5 @@
+import { isAbsolute } from "node:path";
+import { EkexecError } from "../bytes/index.ts";
 import { blobStore, cacheFolder } from "./cache.ts";
 import { inParallel } from "./download.ts";
 import type { FetchOptions } from "./fetch.ts";
@@ -59,7 +61,10 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 		const width = options.parallel ?? 8;
 		const releases = await inParallel(sources, width, signal, async (source, stop) => {
 			options.report?.({ step: "release", what: source.suite, done: 0, total: 0, cached: 0 });
-			const release = await openRelease(source, arch, { ...context, signal: stop });
+			const opening = openRelease(source, arch, { ...context, signal: stop });
+			const release = await opening.catch((error: unknown) => {
+				throw error instanceof EkexecError ? origin(error, mirror) : error;
+			});
 			return release ? [{ source, ...release }] : [];
 		});
 		const files = releases
@@ -86,5 +91,17 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 			// They come as the answers do, in any order.
 			notes: notes.sort(),
 		};
+	});
+}
+
+/** What was taken from this machine's apt may be none of Debian's: an error says where it came from. */
+function origin(error: EkexecError, { foundIn }: Mirror): EkexecError {
+	// An abort ends it with a reason of its own.
+	if (!isAbsolute(foundIn) || !error.code.startsWith("DEBIAN_")) return error;
+	const { remedy } = error.details;
+	const found = `The mirror is that of ${foundIn}; EKEXEC_DEBIAN_MIRROR or --mirror names another.`;
+	return new EkexecError(error.kind, error.code, error.summary, {
+		...error.details,
+		remedy: remedy === undefined ? found : `${remedy} ${found}`,
 	});
 }

@@ -28,6 +28,8 @@ export interface AptSource {
 	readonly uri: string;
 	readonly suite: string;
 	readonly components: readonly string[];
+	/** The keys that apt takes for it: a path, or what else sources.list(5) allows. */
+	readonly signedBy: string | undefined;
 	readonly file: string;
 }
 
@@ -59,8 +61,7 @@ export async function findMirror(options: MirrorOptions = {}): Promise<Mirror> {
 	}
 	const folder = options.apt ?? "/etc/apt";
 	const sources = await readAptSources(folder);
-	const main = sources.find((source) => isRelease(source) && /debian/i.test(source.uri));
-	const first = main ?? sources.find(isRelease);
+	const first = mostLikely(sources.filter(isRelease), sources);
 	if (first === undefined) {
 		throw debianError("usage", "DEBIAN_MIRROR", "no Debian mirror is known", {
 			where: folder,
@@ -69,7 +70,7 @@ export async function findMirror(options: MirrorOptions = {}): Promise<Mirror> {
 			remedy,
 		});
 	}
-	const updates = sources.find(isSecurity)?.uri;
+	const updates = mostLikely(sources.filter(isSecurity), sources)?.uri;
 	return {
 		main: archiveUrl(first.uri),
 		security: security ? archiveUrl(security) : updates ? archiveUrl(updates) : undefined,
@@ -152,6 +153,20 @@ function isSecurity(source: AptSource): boolean {
 	return /-security$|\/updates$/.test(source.suite) && source.components.includes("main");
 }
 
+/** Vendors name their suites after Debian's: the source that most speaks for being Debian's own, the first of equals. */
+function mostLikely(
+	candidates: readonly AptSource[],
+	all: readonly AptSource[],
+): AptSource | undefined {
+	const rank = ({ uri, suite, signedBy }: AptSource): number => {
+		if (/\bdebian-archive-/.test(signedBy ?? "")) return 4;
+		if (all.some((one) => one.uri === uri && one.suite === `${suite}-updates`)) return 3;
+		if (/\/debian(?:-security)?\/?$/.test(uri)) return 2;
+		return /debian/i.test(uri) ? 1 : 0;
+	};
+	return [...candidates].sort((a, b) => rank(b) - rank(a))[0];
+}
+
 /** Reads sources.list, sources.list.d/*.list and *.sources, in apt's order; binary sources that ekexec can use. */
 export async function readAptSources(folder: string): Promise<AptSource[]> {
 	const parts = join(folder, "sources.list.d");
@@ -176,10 +191,11 @@ export async function readAptSources(folder: string): Promise<AptSource[]> {
 function readOneLine(text: string, file: string): AptSource[] {
 	const found: AptSource[] = [];
 	for (const line of text.split("\n")) {
-		const match = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line);
-		const [, uri, suite, components] = match ?? [];
+		const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line);
+		const [, options = "", uri, suite, components] = match ?? [];
 		if (uri && suite && components) {
-			found.push({ uri, suite, components: words(components), file });
+			const signedBy = /(?:^|\s)signed-by=(\S+)/.exec(options)?.[1];
+			found.push({ uri, suite, components: words(components), signedBy, file });
 		}
 	}
 	return found;
@@ -198,7 +214,8 @@ function readDeb822(text: string, file: string): AptSource[] {
 		}
 		for (const uri of field("uris")) {
 			for (const suite of field("suites")) {
-				found.push({ uri, suite, components: field("components"), file });
+				const signedBy = stanza.get("signed-by");
+				found.push({ uri, suite, components: field("components"), signedBy, file });
 			}
 		}
 	}

@@ -203,6 +203,17 @@ describe("refused", () => {
 		);
 	});
 
+	test("that of apt's sources is told with the file that names it", async () => {
+		const { server, options } = await setUp({ key: await newKey("vendor") });
+		const { mirror: _, ...rest } = options;
+		const apt = await scratch();
+		await writeFile(join(apt, "sources.list"), `deb ${server.url} trixie main\n`);
+		await expect(openRepository({ ...rest, apt })).rejects.toMatchObject({
+			code: "DEBIAN_SIGNATURE",
+			details: { remedy: expect.stringContaining(`that of ${join(apt, "sources.list")};`) },
+		});
+	});
+
 	test("Debian's own keys do not vouch for it", async () => {
 		const { options } = await setUp();
 		const { keyrings: _, ...withDebians } = options;

@@ -92,6 +92,44 @@ deb http://sec.example/debian-security stable-security main
 		);
 	});
 
+	const vendor = "deb https://download.ceph.example/debian-reef/ bookworm main\n";
+	test.each<[string, Readonly<Record<string, string>>]>([
+		[
+			"signed by Debian's keyring",
+			{
+				"sources.list.d/debian.sources":
+					"Types: deb\nURIs: http://own.example/d/\nSuites: bookworm\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+			},
+		],
+		[
+			"signed by Debian's keyring, in one line",
+			{
+				"sources.list.d/own.list":
+					"deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://own.example/d/ bookworm main\n",
+			},
+		],
+		[
+			"with updates beside it",
+			{
+				"sources.list.d/own.list":
+					"deb http://own.example/d/ bookworm main\ndeb http://own.example/d/ bookworm-updates main\n",
+			},
+		],
+	])("is the one %s, before a vendor's", async (_, files) => {
+		const folder = await apt({ "sources.list.d/ceph.list": vendor, ...files });
+		expect((await findMirror({ env: {}, apt: folder })).main.href).toBe("http://own.example/d/");
+	});
+
+	test("is the one of the usual name, before a vendor's", async () => {
+		const folder = await apt({
+			"sources.list.d/a-ceph.list": vendor,
+			"sources.list.d/b.list": "deb http://own.example/debian bookworm main\n",
+		});
+		expect((await findMirror({ env: {}, apt: folder })).main.href).toBe(
+			"http://own.example/debian/",
+		);
+	});
+
 	test("a list of mirrors in a file, as cloud images have it", async () => {
 		const folder = await apt({});
 		await writeFile(
