@@ -83,7 +83,6 @@ export class TreeGuard {
 			throw badPath(path, where, "no link in place of a folder that has files");
 		}
 		if (isLink) this.#links.add(path);
-		else this.#links.delete(path);
 	}
 }
 

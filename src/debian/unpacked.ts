@@ -65,12 +65,17 @@ export async function unpackPackages(
 		const draft = join(tools, `.${key}.${process.pid}.${randomBytes(4).toString("hex")}`);
 		try {
 			await fill(draft, fetched, drop, options);
-			// A complete folder of the same name holds the same: whoever comes second throws the own one away.
-			await rename(draft, root).catch(async (error: unknown) => {
-				if (!(await exists(join(root, stamp)))) throw error;
+			await rename(draft, root).catch(async (error: NodeJS.ErrnoException) => {
+				// A complete folder of the same name holds the same: whoever comes second throws the own one away.
+				if (await exists(join(root, stamp))) return;
+				if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+				// One that is not complete was cleared away by half.
+				await rename(root, `${draft}.old`);
+				await rename(draft, root);
 			});
 		} finally {
 			await rm(draft, { recursive: true, force: true });
+			await rm(`${draft}.old`, { recursive: true, force: true });
 		}
 	}
 	await touch(root);
@@ -102,7 +107,7 @@ async function fill(
 	}
 	const guard = new TreeGuard();
 	const runpaths = new Set<string>();
-	const owners = new Map<string, string>();
+	const owners = new Map<string, { readonly where: string; readonly folder: boolean }>();
 	const total = fetched.reduce((sum, one) => sum + one.package.size, 0);
 	let done = 0;
 	// Unpacking keeps a core busy; the other threads of liblzma come on top.
@@ -113,10 +118,12 @@ async function fill(
 			if (mergedFolders.includes(path)) continue;
 			guard.enter(path, entry.kind === "symlink", where);
 			const owner = owners.get(path);
-			if (entry.kind !== "directory") {
-				if (owner !== undefined) throw badPath(path, where, `a file that ${owner} has not, too`);
-				owners.set(path, where);
+			const folder = entry.kind === "directory";
+			// Packages may share folders, and nothing else: a folder in the place of a link would be the link's.
+			if (owner !== undefined && !(folder && owner.folder)) {
+				throw badPath(path, where, `nothing that ${owner.where} has, too`);
 			}
+			owners.set(path, { where, folder });
 			await put(root, path, entry, where);
 			if (entry.kind !== "file") continue;
 			for (const folder of runpathsOf(entry, path)) runpaths.add(folder);
@@ -159,18 +166,20 @@ function onDisk(root: string, path: string): string {
 	return join(root, name);
 }
 
-/** A link's target so that it leads to the same file with `root` for `/`. */
+/**
+ * A link's target so that it leads to the same file with `root` for `/`. Every `..` stands at its beginning and leads
+ * through folders alone, as no file is below a link: so no chain of links leads out, in whatever order they come.
+ */
 function inside(path: string, target: string, where: string): string {
 	const folder = dirname(path) === "." ? "" : dirname(path);
-	if (target.startsWith("/")) return relative(`/${folder}`, target) || ".";
-	const parts = folder.split("/").filter(Boolean);
+	const parts = target.startsWith("/") ? [] : folder.split("/").filter(Boolean);
 	for (const part of target.split("/")) {
 		if (part === "..") {
-			if (parts.pop() === undefined)
+			if (parts.pop() === undefined && !target.startsWith("/"))
 				throw badPath(target, where, `a target inside (${showPath(path)})`);
 		} else if (part !== "." && part !== "") parts.push(part);
 	}
-	return target;
+	return relative(`/${folder}`, `/${parts.join("/")}`) || ".";
 }
 
 function runpathsOf(entry: DebEntry & { kind: "file" }, path: string): string[] {

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -65,6 +65,28 @@ describe("unpacked packages", () => {
 		expect(await readdir(join(options.cache ?? "", "tools"))).toEqual([]);
 	});
 
+	test("no chain of links leads out", async () => {
+		const { options } = await one([
+			{ name: "./out", type: "symlink", linkname: "d/top/../../aside" },
+			{ name: "./d/top", type: "symlink", linkname: "/" },
+			{ name: "./d/e/up", type: "symlink", linkname: "../../d/./top/.." },
+		]);
+		const { path } = await unpackPackages(["app"], options);
+		expect(await readlink(path("out"))).toBe("aside");
+		expect(await readlink(path("d/top"))).toBe("..");
+		expect(await readlink(path("d/e/up"))).toBe("..");
+	});
+
+	test("a folder that was cleared away by half is made again", async () => {
+		const { options } = await one([{ name: "./usr/bin/app", content: "app" }]);
+		const { root, path } = await unpackPackages(["app"], options);
+		await rm(join(root, ".ekexec.json"));
+		await writeFile(path("usr/bin/app"), "half");
+		expect((await unpackPackages(["app"], options)).root).toBe(root);
+		expect(await readFile(path("usr/bin/app"), "utf8")).toBe("app");
+		expect(await readdir(join(options.cache ?? "", "tools"))).toHaveLength(1);
+	});
+
 	test.each<[string, MiniPackage[]]>([
 		[
 			"a link that leads out",
@@ -79,6 +101,33 @@ describe("unpacked packages", () => {
 					files: [{ name: "./usr/x", type: "symlink", linkname: "y" }],
 				},
 				{ name: "other", files: [{ name: "./usr/x/file", content: "" }] },
+			],
+		],
+		[
+			"a folder in the place of a link",
+			[
+				{
+					name: "app",
+					files: [
+						{ name: "./d/top", type: "symlink", linkname: "/" },
+						{ name: "./out", type: "symlink", linkname: "d/top/../../aside" },
+						{ name: "./d/in", type: "symlink", linkname: "../out" },
+						{ name: "./out/", type: "directory" },
+						{ name: "./out/file", content: "" },
+					],
+				},
+			],
+		],
+		[
+			"a link in the place of a folder",
+			[
+				{
+					name: "app",
+					files: [
+						{ name: "./usr/x/", type: "directory" },
+						{ name: "./usr/x", type: "symlink", linkname: "y" },
+					],
+				},
 			],
 		],
 	])("%s is refused", async (_, packages) => {
