@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { concat, EkexecError } from "../bytes/index.ts";
 import type { BlobStore } from "./cache.ts";
 import { type DebianCode, debianError } from "./error.ts";
-import { type Answer, get, showUrl, type TransportOptions } from "./transport.ts";
+import { type Answer, drainMax, get, showUrl, type TransportOptions } from "./transport.ts";
 
 /** How long and how often to try. */
 export interface DownloadOptions extends TransportOptions {
@@ -315,7 +315,7 @@ async function drain(answer: Answer): Promise<void> {
 	try {
 		for await (const chunk of answer.body) {
 			size += chunk.length;
-			if (size > 65_536) break;
+			if (size > drainMax) break;
 		}
 	} catch {
 		// The status is what counts.

@@ -49,22 +49,25 @@ export async function fetchPackages(
 				return { package: one, file, cached: true };
 			}
 			mirror ??= findMirror(options);
-			const urls = poolUrls(await mirror, one);
+			const from = await mirror;
+			const urls = poolUrls(from, one);
 			const wanted = { urls, size: one.size, sha256: one.sha256 };
 			await fetchBlob(store, wanted, { ...options, signal: stop }, add).catch((error: unknown) => {
-				throw error instanceof EkexecError ? explain(error, what) : error;
+				throw error instanceof EkexecError ? explain(error, one, from) : error;
 			});
 			return { package: one, file, cached: false };
 		});
 	});
 }
 
-function explain(error: EkexecError, what: string): EkexecError {
-	const gone =
-		"It was replaced by a newer version: build without the lock, or set a mirror that keeps old ones.";
+function explain(error: EkexecError, one: PackageRef, mirror: Mirror): EkexecError {
+	const remedy =
+		one.archive === "debian-security" && mirror.security === undefined
+			? "It is of the archive of security updates: name that in EKEXEC_DEBIAN_SECURITY_MIRROR."
+			: "A newer version may have replaced it: try again; a lock is to be made anew, or used with a mirror that keeps old versions.";
 	return error.with({
-		field: what,
-		...(error.code === "DEBIAN_MISSING" ? { remedy: gone } : {}),
+		field: `${one.name} ${one.version}`,
+		...(error.code === "DEBIAN_MISSING" ? { remedy } : {}),
 	});
 }
 

@@ -33,6 +33,8 @@ export interface Answer {
 }
 
 const idleDefault = 30_000;
+/** Bytes of an answer beside the point that are read, so that its connection can be used again. */
+export const drainMax = 65_536;
 /** Mirrors redirect once (to a delivery network), seldom twice. */
 const redirectsMax = 5;
 const agentOptions = { keepAlive: true, maxSockets: 16 };
@@ -55,7 +57,9 @@ export async function get(
 		if (status < 300 || status === 304 || status >= 400 || location === undefined) {
 			return answer(response, offset);
 		}
-		response.resume();
+		// A short body leaves the connection for the next request; what is long or has no end is not read.
+		if (Number(response.headers["content-length"]) <= drainMax) response.resume();
+		else response.destroy();
 		const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
 		if (redirects === redirectsMax || !/^https?:$/.test(next?.protocol ?? "")) {
 			throw debianError("failed", "DEBIAN_FETCH", "redirected to where nothing can be had", {
@@ -134,9 +138,16 @@ async function exchange(
 			else reject(unreachable(url, proxy, cause));
 		};
 		const send = (request: ReturnType<typeof requestHttp>) => {
-			request.on("timeout", () => request.destroy(new Error(`no byte came for ${idle} ms`)));
+			let answering: IncomingMessage | undefined;
+			request.on("timeout", () => {
+				// Once there is an answer, its reader is to be told why it ends.
+				(answering ?? request).destroy(new Error(`no byte came for ${idle} ms`));
+			});
 			request.on("error", fail);
-			request.on("response", resolve);
+			request.on("response", (response) => {
+				answering = response;
+				resolve(response);
+			});
 			request.end();
 		};
 		if (proxy === undefined) {
@@ -170,8 +181,10 @@ async function exchange(
 					fail(new Error(`the proxy answered ${response.statusCode} to CONNECT`));
 					return;
 				}
-				const createConnection = () => connectTls({ socket, servername: bareHost(url) });
-				// Without an agent: with one, of which `false` makes a new one, createConnection is not asked.
+				// Without an agent: with one, of which `false` makes a new one, createConnection is not asked. But it is
+				// agents that see to the timeout of sockets.
+				const createConnection = () =>
+					connectTls({ socket, servername: bareHost(url) }).setTimeout(idle);
 				send(requestHttps(url, { ...common, createConnection }));
 			});
 			tunnel.end();
@@ -202,8 +215,17 @@ function bareHost(url: URL): string {
 
 function credentials(url: URL, header: string): Record<string, string> {
 	if (url.username === "") return {};
-	const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+	const pair = `${decoded(url.username)}:${decoded(url.password)}`;
 	return { [header]: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+/** What is not escaped as it should be (a password with a bare %) is taken as it stands. */
+function decoded(text: string): string {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
+	}
 }
 
 /** The proxy that the environment names for a URL, by the customs of curl and apt. */

@@ -215,6 +215,14 @@ describe("hostile packages are refused", () => {
 			[{ name: "./a", type: "symlink", linkname: "/etc" }, { name: "./a/passwd" }],
 		],
 		[
+			"a file in a folder in place of a link",
+			[
+				{ name: "./a", type: "symlink", linkname: "/etc" },
+				{ name: "./a/", type: "directory" },
+				{ name: "./a/passwd" },
+			],
+		],
+		[
 			"a link in place of a folder in use",
 			[{ name: "./a/b" }, { name: "./a", type: "symlink", linkname: "/etc" }],
 		],

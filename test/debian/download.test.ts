@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -236,8 +237,28 @@ describe("files of known digest", () => {
 			fetchBlob(store, wanted("file"), { ...quick, attempts: 2, idle: 30 }),
 		).rejects.toMatchObject({
 			code: "DEBIAN_FETCH",
+			details: { found: "no byte came for 30 ms" },
 		});
 		expect(server.requests).toHaveLength(2);
+	});
+
+	test("of a redirection, a body without end is not read", async () => {
+		const { server, store, wanted, stored } = await setUp();
+		const closed = new Promise<void>((resolve) => {
+			server.misbehave = (path, _request, response) => {
+				if (path !== "endless") return false;
+				response.on("close", resolve);
+				response.writeHead(302, { location: "/file" });
+				const pour = () => {
+					if (!response.destroyed) response.write(content, () => setImmediate(pour));
+				};
+				pour();
+				return true;
+			};
+		});
+		await fetchBlob(store, wanted("endless"), quick);
+		expect(await stored()).toBe(true);
+		await closed;
 	});
 
 	test("redirections are followed, to http and https alone, and not for ever", async () => {
@@ -405,13 +426,35 @@ describe("proxies", () => {
 			proxy.close();
 		});
 		const { port } = proxy.address() as AddressInfo;
-		const urls = [new URL("http://you:too@mirror.example:8080/file")];
+		const urls = [new URL("http://you:50%too@mirror.example:8080/file")];
 		const env = { http_proxy: `http://me:p%40ss@127.0.0.1:${port}` };
 		await fetchBlob(store, { ...wanted(), urls }, { ...quick, env });
 		expect(await stored()).toBe(true);
 		const basic = `Basic ${Buffer.from("me:p@ss").toString("base64")}`;
-		const too = `Basic ${Buffer.from("you:too").toString("base64")}`;
+		const too = `Basic ${Buffer.from("you:50%too").toString("base64")}`;
 		expect(asked).toEqual([["http://mirror.example:8080/file", "mirror.example:8080", basic, too]]);
+	});
+
+	test("a server that is silent behind a tunnel is given up", async () => {
+		const { store, wanted } = await setUp();
+		const proxy = createServer();
+		const sockets: Duplex[] = [];
+		proxy.on("connect", (_request, socket) => {
+			sockets.push(socket);
+			socket.on("error", () => {});
+			socket.write("HTTP/1.1 200 OK\r\n\r\n");
+		});
+		await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+		onTestFinished(() => {
+			for (const socket of sockets) socket.destroy();
+			proxy.close();
+		});
+		const { port } = proxy.address() as AddressInfo;
+		const env = { https_proxy: `http://127.0.0.1:${port}` };
+		const urls = [new URL("https://mirror.example/file")];
+		await expect(
+			fetchBlob(store, { ...wanted(), urls }, { ...quick, attempts: 1, idle: 30, env }),
+		).rejects.toMatchObject({ code: "DEBIAN_FETCH", details: { found: "no byte came for 30 ms" } });
 	});
 
 	test("tunnels https, and tells of a refusal without the password", async () => {

@@ -32,13 +32,14 @@ async function setUp() {
 	);
 	const port = await listen(
 		createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-			response.end(`served ${request.url} of ${request.headers.host}`);
+			if (request.url === "/stall") response.write("half");
+			else response.end(`served ${request.url} of ${request.headers.host}`);
 		}),
 	);
-	const fetched = (env: Record<string, string>) =>
+	const fetched = (env: Record<string, string>, path = "x", ...idle: string[]) =>
 		promisify(execFile)(
 			process.execPath,
-			["--import", "tsx", child, `https://localhost:${port}/x`],
+			["--import", "tsx", child, `https://localhost:${port}/${path}`, ...idle],
 			{
 				env: { PATH: process.env.PATH ?? "", ...env },
 				timeout: 30_000,
@@ -74,5 +75,7 @@ describe.skipIf(lacking)(`https ${lacking}`, () => {
 		const basic = `Basic ${Buffer.from("me:secret").toString("base64")}`;
 		expect(asked).toEqual([`localhost:${port}`, basic]);
 		await expect(fetched({ https_proxy })).rejects.toThrow(/DEBIAN_FETCH/);
+		const silent = fetched({ NODE_EXTRA_CA_CERTS: cert, https_proxy }, "stall", "200");
+		await expect(silent).rejects.toThrow(/no byte came for 200 ms/);
 	});
 });

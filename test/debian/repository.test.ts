@@ -107,7 +107,17 @@ describe("from a mirror to files", () => {
 		server.tree.delete("pool/main/lib_2_amd64.deb");
 		await expect(fetchPackages(packages, options)).rejects.toMatchObject({
 			code: "DEBIAN_MISSING",
-			message: expect.stringMatching(/lib 2.*without the lock/),
+			message: expect.stringMatching(/lib 2.*newer version/),
+		});
+		const archive = "debian-security";
+		const ofSecurity = packages.map((one) => ({ ...one, archive }));
+		await expect(fetchPackages(ofSecurity, options)).rejects.toMatchObject({
+			code: "DEBIAN_MISSING",
+			details: { remedy: expect.stringContaining("EKEXEC_DEBIAN_SECURITY_MIRROR") },
+		});
+		const named = { ...options, securityMirror: server.url };
+		await expect(fetchPackages(ofSecurity, named)).rejects.toMatchObject({
+			details: { remedy: expect.stringContaining("newer version") },
 		});
 	});
 
