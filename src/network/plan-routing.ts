@@ -1,7 +1,7 @@
-import { splitPrefix } from "./ip.ts";
+import { holds, splitPrefix } from "./ip.ts";
 import { defaultRules, isKernelRule, kernelRoutes } from "./kernel-made.ts";
 import type { Leavings } from "./left-out.ts";
-import { localTable, mainTable, nexthopsOf } from "./lookup.ts";
+import { localTable, mainTable, nexthopsOf, waysOf } from "./lookup.ts";
 import type { Address, Neighbour, Network, Nexthop, Route, Rule } from "./model.ts";
 import { showNexthop, showRoute, showRule } from "./show.ts";
 
@@ -24,19 +24,25 @@ export interface Routing {
 }
 
 /** Protocols of routing daemons (linux/rtnetlink.h): they take their routes back when they end. */
-const daemons = new Set([
-	...["gated", "mrt", "zebra", "bird", "dnrouted", "xorp", "ntk", "mrouted", "keepalived"],
-	...["babel", "ovn", "openr", "bgp", "isis", "ospf", "rip", "eigrp"],
-]);
+const daemons = new Set(
+	"gated mrt zebra bird dnrouted xorp ntk mrouted keepalived babel ovn openr bgp isis ospf rip eigrp".split(
+		" ",
+	),
+);
 
 /** RTN_* that networkd's Type= knows. */
-const types = new Set([
-	...["unicast", "local", "broadcast", "anycast", "multicast"],
-	...["blackhole", "unreachable", "prohibit", "throw"],
-]);
+const types = new Set(
+	"unicast local broadcast anycast multicast blackhole unreachable prohibit throw".split(" "),
+);
 
 /** Up to here a daemon's routes are a handful of neighbours; beyond, a table that only the daemon can keep. */
 const maxDaemonRoutes = 256;
+
+/**
+ * No more than these are carried, whoever set them: systemd-networkd ignores what lies beyond 8192 of a link (252,
+ * routes_max), in an order of its own, and others gave up on links with 13,000 (systemd issue 27353).
+ */
+const maxRoutes = 2048;
 
 /** Routes, rules, nexthop objects and neighbours that are carried, over links and addresses already decided. */
 export function planRouting(network: Network, context: Context): Routing {
@@ -118,28 +124,17 @@ function planRoutes(
 		...localRoutes.map((each) => splitPrefix(each.destination).address),
 	]);
 	const ids = new Set(nexthops.map((hop) => hop.id));
-	const ofDaemons = network.routes.filter((route) => daemons.has(route.protocol)).length;
+	const possible = network.routes.filter((route) => {
+		if (isKernelMade(route)) return false;
+		const lost = whyNot(network, route, carried, ids);
+		if (lost !== undefined) leavings.add("route", showRoute(route), lost);
+		return lost === undefined;
+	});
 	const kept: Route[] = [];
 	const learnt = new Set<Route>();
 	const ofLogin = new Set<Route>();
-	for (const route of network.routes) {
-		if (isKernelMade(route)) continue;
+	for (const route of fewEnough(network, possible, context)) {
 		const needed = context.needed.includes(route);
-		const drop = (reason: string): void => leavings.add("route", showRoute(route), reason);
-		if (
-			daemons.has(route.protocol) &&
-			!needed &&
-			ofDaemons > maxDaemonRoutes &&
-			!isDefault(route)
-		) {
-			drop("one of the many of a routing daemon, which will not run");
-			continue;
-		}
-		const lost = whyNot(network, route, carried, ids);
-		if (lost !== undefined) {
-			drop(lost);
-			continue;
-		}
 		let next = withoutState(route);
 		if (route.hops !== undefined) {
 			const hops = route.hops.filter((hop) => hop.link === undefined || carried.has(hop.link));
@@ -165,6 +160,45 @@ function planRoutes(
 		kept.push(next);
 	}
 	return keptApart(kept, learnt, ofLogin, changed);
+}
+
+/** Those that systemd-networkd can be trusted with. Never without the login's, the default ones, and the ways to their gateways. */
+function fewEnough(
+	network: Network,
+	routes: readonly Route[],
+	{ needed, leavings, warnings }: Context,
+): readonly Route[] {
+	const ofDaemons = routes.filter((route) => daemons.has(route.protocol)).length;
+	if (ofDaemons <= maxDaemonRoutes && routes.length <= maxRoutes) return routes;
+	const first = routes.filter((route) => needed.includes(route) || isDefault(route));
+	const gateways = new Set(
+		first.flatMap((route) => waysOf(network, route).flatMap(({ gateway }) => gateway ?? [])),
+	);
+	const leadsThere = ({ gateway, hops, type, destination }: Route) =>
+		gateway === undefined &&
+		hops === undefined &&
+		type === "unicast" &&
+		[...gateways].some((each) => holds(destination, each));
+	const kept = new Set([...first, ...routes.filter(leadsThere)]);
+	const others = routes.filter((route) => !kept.has(route));
+	const fitting = others.filter((route) => {
+		if (ofDaemons <= maxDaemonRoutes || !daemons.has(route.protocol)) return true;
+		const reason = "one of the many of a routing daemon, which will not run";
+		leavings.add("route", showRoute(route), reason);
+		return false;
+	});
+	// Ways somewhere before blackholes and the like, of which long lists are made.
+	const isWay = (route: Route) => route.type === "unicast";
+	const best = [...fitting.filter(isWay), ...fitting.filter((route) => !isWay(route))];
+	for (const route of best.slice(0, maxRoutes)) kept.add(route);
+	const rest = best.slice(maxRoutes);
+	for (const route of rest)
+		leavings.add("route", showRoute(route), `more than ${maxRoutes} routes cannot be carried`);
+	if (rest.length > 0)
+		warnings.push(
+			`${rest.length} of ${routes.length} routes are left out: systemd-networkd fails on so many`,
+		);
+	return routes.filter((route) => kept.has(route));
 }
 
 /**

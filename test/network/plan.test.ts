@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { parseSshConnection, planNetwork, renderUnits } from "../../src/network/index.ts";
+import {
+	parseSshConnection,
+	planNetwork,
+	type Route,
+	renderUnits,
+} from "../../src/network/index.ts";
 import { address, card, network, route, virtual } from "./make.ts";
 
 const mac = "52:54:00:00:00:01";
@@ -92,6 +97,62 @@ describe("plan", () => {
 			Protocol=boot
 			"
 		`);
+	});
+
+	describe("many routes", () => {
+		const many = (count: number, more: Partial<Route>) =>
+			Array.from({ length: count }, (_, n) =>
+				route(`10.${Math.floor(n / 256)}.${n % 256}.0/24`, more),
+			);
+		const planOf = (routes: readonly Route[]) =>
+			planNetwork(
+				network({
+					links: [card("enp1s0", mac)],
+					addresses: [address("enp1s0", "203.0.113.5/32")],
+					routes: [
+						...routes,
+						route("172.31.1.1/32 dev enp1s0"),
+						route("192.168.0.0/16 via 172.31.1.1 dev enp1s0"),
+						route("default via 172.31.1.1 dev enp1s0"),
+					],
+				}),
+				{ connection: parseSshConnection("198.51.100.7 40000 203.0.113.5 22") },
+			);
+		const reasons = (plan: ReturnType<typeof planOf>) =>
+			plan.leftOut.filter(({ what }) => what === "route").map(({ reason }) => reason);
+
+		test.each([
+			["set by hand", { link: "enp1s0", protocol: "boot" }],
+			["of a daemon without a name", { link: "enp1s0", protocol: "196" }],
+			["that lead nowhere", { type: "blackhole", protocol: "static" }],
+		])("%s: as many as networkd sets surely, with all that the login needs", (_, more) => {
+			const plan = planOf(many(13_000, more));
+			expect(plan.refusal).toBeUndefined();
+			expect(plan.network.routes.length).toBeLessThanOrEqual(2050);
+			expect(plan.network.routes.map(({ destination }) => destination)).toEqual(
+				expect.arrayContaining(["172.31.1.1/32", "0.0.0.0/0"]),
+			);
+			expect(reasons(plan)).toEqual(["more than 2048 routes cannot be carried"]);
+			expect(plan.warnings).toEqual([expect.stringMatching(/^\d+ of 13003 routes are left out/)]);
+		});
+
+		test("ways are preferred to what leads nowhere", () => {
+			const { network: made } = planOf(many(3000, { type: "blackhole" }));
+			expect(made.routes.map(({ destination }) => destination)).toContain("192.168.0.0/16");
+		});
+
+		test("of a daemon: none but the default, and the way to its gateway", () => {
+			const daemon = { link: "enp1s0", protocol: "bird" };
+			const routes = [...many(300, daemon), route("172.31.1.1/32 dev enp1s0", daemon)];
+			const plan = planOf(routes);
+			expect(plan.network.routes.map(({ destination }) => destination)).toEqual([
+				"172.31.1.1/32",
+				"172.31.1.1/32",
+				"192.168.0.0/16",
+				"0.0.0.0/0",
+			]);
+			expect(reasons(plan)).toEqual(["one of the many of a routing daemon, which will not run"]);
+		});
 	});
 
 	test("a login through a container's bridge is refused", () => {
