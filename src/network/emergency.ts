@@ -1,6 +1,7 @@
 // The three files of emergency-kexec (EMERGENCY_DUMP_NETWORK=1): fields by `;`, one thing a line.
 
-import { mainTable, waysOf } from "./lookup.ts";
+import { mainTable } from "./kernel-made.ts";
+import { waysOf } from "./lookup.ts";
 import type { Network, Route } from "./model.ts";
 
 export interface EmergencyFiles {

@@ -1,8 +1,10 @@
 // What the kernel makes by itself once links and addresses are there, so that nobody has to repeat it.
 
 import { eui64, holds, networkOf } from "./ip.ts";
-import { localTable, mainTable } from "./lookup.ts";
 import type { Address, Link, Network, Route, Rule } from "./model.ts";
+
+export const mainTable = 254;
+export const localTable = 255;
 
 const perAddress = new Set(["local", "broadcast", "anycast", "multicast"]);
 

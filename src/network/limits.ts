@@ -41,11 +41,11 @@ export function withinLimits(network: Network, leavings: Leavings, changed: stri
 		});
 		return id;
 	};
-	const peered = new Set(
-		network.addresses.filter((each) => each.peer !== undefined).map((each) => each.address),
+	const known = new Set(
+		network.addresses.filter((each) => each.peer === undefined).map((each) => each.address),
 	);
 	const routes = network.routes.map((route): Route => {
-		const limited = limitSource(limitMetrics(route, leavings), peered, changed);
+		const limited = limitSource(limitMetrics(route, leavings), known, changed);
 		const { hops, ...rest } = limited;
 		// MultiPathRoute= wants a gateway and knows no onlink: nexthop objects do.
 		if (hops === undefined || hops.every((hop) => hop.gateway !== undefined && !hop.onlink)) {
@@ -67,14 +67,14 @@ export function withinLimits(network: Network, leavings: Leavings, changed: stri
 }
 
 /**
- * networkd puts off a route until it sees its source address, and of addresses with a peer it looks at the peer
- * only (link_get_address in networkd-address.c): the route would never come. Towards the peer, the kernel chooses
- * that source by itself.
+ * networkd puts off a route until an interface holds its source address, a local route not being enough, and of
+ * addresses with a peer it looks at the peer only (link_get_address in networkd-address.c): the route would never
+ * come. The kernel chooses a source by itself, and answers have the one that was asked.
  */
-function limitSource(route: Route, peered: ReadonlySet<string>, changed: string[]): Route {
-	if (route.preferredSource === undefined || !peered.has(route.preferredSource)) return route;
+function limitSource(route: Route, known: ReadonlySet<string>, changed: string[]): Route {
+	if (route.preferredSource === undefined || known.has(route.preferredSource)) return route;
 	changed.push(
-		`${showRoute(route)}: the source is left to the kernel, since systemd-networkd does not know addresses with a peer as such`,
+		`${showRoute(route)}: the source is left to the kernel, since systemd-networkd knows of no address without a peer that is it`,
 	);
 	const { preferredSource: _source, ...rest } = route;
 	return rest;

@@ -1,10 +1,8 @@
 // The kernel's route lookup, done on the model: net/ipv4/fib_rules.c, fib_trie.c, net/ipv6/fib6_rules.c.
 
 import { familyOf, holds, splitPrefix } from "./ip.ts";
+import { defaultRules } from "./kernel-made.ts";
 import type { Network, Nexthop, Route, Rule } from "./model.ts";
-
-export const mainTable = 254;
-export const localTable = 255;
 
 /** One packet that a socket of this host would send. */
 export interface Flow {
@@ -38,9 +36,11 @@ export interface Found {
 export function lookUp(network: Network, flow: Flow): Found | undefined {
 	const family = familyOf(flow.destination);
 	const vrfTable = tableOfVrf(network, flow.vrf);
-	const rules = network.rules
-		.filter((rule) => rule.family === family)
-		.toSorted((a, b) => a.priority - b.priority);
+	const told = network.rules.filter((rule) => rule.family === family);
+	// A kernel without policy routing tells none, and looks where the usual ones do.
+	const rules = (told.length === 0 ? defaultRules(family) : told).toSorted(
+		(a, b) => a.priority - b.priority,
+	);
 	for (let i = 0; i < rules.length; i++) {
 		const rule = rules[i];
 		if (rule === undefined || !selects(rule, flow, vrfTable)) continue;

@@ -1,7 +1,7 @@
 import { holds, splitPrefix } from "./ip.ts";
-import { defaultRules, isKernelRule, kernelRoutes } from "./kernel-made.ts";
+import { defaultRules, isKernelRule, kernelRoutes, localTable, mainTable } from "./kernel-made.ts";
 import type { Leavings } from "./left-out.ts";
-import { localTable, mainTable, nexthopsOf, waysOf } from "./lookup.ts";
+import { nexthopsOf, waysOf } from "./lookup.ts";
 import type { Address, Neighbour, Network, Nexthop, Route, Rule } from "./model.ts";
 import { showNexthop, showRoute, showRule } from "./show.ts";
 
@@ -253,6 +253,8 @@ function whyNot(
 	if (route.encapsulation !== undefined)
 		return `encapsulation ${route.encapsulation} is not supported`;
 	if (route.protocol === "redirect") return "learnt from a redirect";
+	// Without it, it would be a second route to the same place, and chance would choose.
+	if (route.tos !== undefined) return "routes for one type of service are not supported";
 	if (!types.has(route.type)) return `routes of type ${route.type} are not supported`;
 	if (route.nexthopId !== undefined) {
 		if (nexthops.has(route.nexthopId)) return undefined;

@@ -26,6 +26,7 @@ export function showRoute(route: Route): string {
 			? `default${route.family === 6 ? " (IPv6)" : ""}`
 			: route.destination,
 		pair("from", route.from),
+		route.tos !== undefined && `tos 0x${route.tos.toString(16)}`,
 		showWay(route),
 		pair("nhid", route.nexthopId),
 		route.hops?.map((hop) => `nexthop ${showWay(hop)} weight ${hop.weight}`).join(" "),

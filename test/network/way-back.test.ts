@@ -151,6 +151,50 @@ describe("way back", () => {
 		expect(plan.network.routes.some((each) => each.type === "local")).toBe(true);
 	});
 
+	test("a route's source that only a local route holds is left to the kernel: networkd would wait for it", () => {
+		const net = network({
+			links: [a],
+			addresses: [address("enp1s0", "192.0.2.10/24")],
+			routes: [
+				route("203.0.113.99/32 dev lo", { type: "local", table: 255, scope: "host" }),
+				route("default via 192.0.2.1 dev enp1s0", { preferredSource: "203.0.113.99" }),
+				route("10.0.0.0/8 via 192.0.2.1 dev enp1s0", { preferredSource: "192.0.2.10" }),
+			],
+		});
+		const { network: made, changed } = planNetwork(net);
+		const sources = made.routes.map(({ destination, preferredSource }) => [
+			destination,
+			preferredSource,
+		]);
+		expect(sources).toEqual([
+			["203.0.113.99/32", undefined],
+			["0.0.0.0/0", undefined],
+			["10.0.0.0/8", "192.0.2.10"],
+		]);
+		expect(changed).toEqual([expect.stringContaining("the source is left to the kernel")]);
+	});
+
+	test("a route for a type of service is left out: it would become one like the other", () => {
+		const net = network({
+			links: [a, b],
+			addresses: two.addresses,
+			routes: [
+				route("default via 192.0.2.1 dev enp1s0"),
+				route("default via 198.18.0.1 dev enp2s0", { tos: 16 }),
+			],
+		});
+		const plan = planNetwork(net, { connection: login("8.8.8.8", "192.0.2.10") });
+		expect(plan.network.routes.map(({ gateway }) => gateway)).toEqual(["192.0.2.1"]);
+		expect(plan.leftOut[0]?.examples).toEqual(["default tos 0x10 via 198.18.0.1 dev enp2s0"]);
+	});
+
+	test("without any rules (a kernel without policy routing) the usual tables count", () => {
+		const net = { ...two, rules: [] };
+		expect(links(net, "203.0.113.9", "192.0.2.10")).toEqual(["enp1s0"]);
+		const plan = planNetwork(net, { connection: login("203.0.113.9", "192.0.2.10") });
+		expect(plan.refusal).toBeUndefined();
+	});
+
 	test.each([
 		["an address nobody holds", "192.0.2.99"],
 		["the loopback", "127.0.0.1"],
