@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../src/bytes/index.ts";
+import { networkFileCap } from "../../src/network/raw.ts";
 import { readLeases } from "../../src/network/read/lease.ts";
 import { readResolver } from "../../src/network/read/resolver.ts";
 
@@ -39,6 +40,14 @@ describe("nameservers", () => {
 			options: ["timeout:1", "ndots:2"],
 			source: "/etc/resolv.conf",
 		});
+	});
+
+	test("a lease file of the largest size with lists that never end is read in one go", () => {
+		const endless = `lease {\n  option domain-name-servers${" ".repeat(networkFileCap)}`;
+		const path = "/var/lib/dhcp/dhclient.leases";
+		expect(readLeases(raw({ [path]: endless }))).toEqual([
+			{ source: path, addresses: [], servers: [], search: [] },
+		]);
 	});
 
 	test.each([

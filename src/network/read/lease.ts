@@ -53,15 +53,23 @@ function ofDhclient(source: string, file: string): Lease {
 		if (!/^lease6? \{/.test(block)) continue;
 		last.set(`${/interface "([^"]*)"/.exec(block)?.[1]} ${block.startsWith("lease6")}`, block);
 	}
-	const all = (pattern: RegExp) =>
-		[...last.values()].flatMap((block) => [...block.matchAll(pattern)].map((m) => m[1] ?? ""));
+	const blocks = [...last.values()];
+	// Up to the semicolon or the end, never back: the file is the target's, and a list without an end must not take minutes.
+	const lists = (option: string) =>
+		blocks.flatMap((block) =>
+			[...block.matchAll(new RegExp(`option (?:${option})\\s([^;]*)(;?)`, "g"))].flatMap(
+				([, list = "", end]) => (end === ";" ? list : []),
+			),
+		);
 	return {
 		source,
-		addresses: addressesIn(all(/(?:fixed-address|iaaddr)\s+([\da-f.:]+)/gi).join(" ")),
-		servers: addressesIn(
-			all(/option (?:domain-name-servers|dhcp6\.name-servers)\s+([^;]*);/g).join(" "),
+		addresses: blocks.flatMap((block) =>
+			[...block.matchAll(/(?:fixed-address|iaaddr)\s+([\da-f.:]+)/gi)].flatMap(([, word]) =>
+				addressesIn(word),
+			),
 		),
-		search: all(/option (?:domain-search|dhcp6\.domain-search|domain-name)\s+([^;]*);/g)
+		servers: addressesIn(lists("domain-name-servers|dhcp6\\.name-servers").join(" ")),
+		search: lists("domain-search|dhcp6\\.domain-search|domain-name")
 			.flatMap((list) => [...list.matchAll(/"([^"]*)"/g)].map((m) => m[1] ?? ""))
 			.filter((word) => word !== ""),
 	};
