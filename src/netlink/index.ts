@@ -30,6 +30,7 @@ export {
 } from "./request.ts";
 export {
 	decodeSnapshot,
+	notThere,
 	type RawDump,
 	type RawSnapshot,
 	readSnapshot,

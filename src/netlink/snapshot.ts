@@ -47,7 +47,7 @@ export interface SnapshotOptions {
 }
 
 /** EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: the kernel was built without what was asked for. */
-const notThere = [93, 95, 97] as const;
+export const notThere: readonly number[] = [93, 95, 97];
 
 /**
  * Decodes what was dumped, wherever it came from. Throws as `decodeDump`, with the name of the dump in `where`;

@@ -11,6 +11,8 @@ export interface RawNetwork {
 	readonly files: ReadonlyMap<string, Uint8Array>;
 	/** Bodies of {@link networkSymlinks} that are there, by path. */
 	readonly symlinks: ReadonlyMap<string, string>;
+	/** Dumps that should be there and are not, in words. */
+	readonly failures?: readonly string[];
 }
 
 /** Files that a snapshot looks at. `*` stands for any name without a slash. */

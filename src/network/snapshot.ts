@@ -1,4 +1,4 @@
-import { EkexecError, text } from "../bytes/index.ts";
+import { EkexecError, showBytes, text, utf8 } from "../bytes/index.ts";
 import {
 	decodeSnapshot,
 	type Snapshot as Wire,
@@ -60,13 +60,17 @@ export function snapshot(raw: RawNetwork, where?: string): Network {
 			names,
 			families: [...families],
 		}),
-		notes: notesOf(wire, strange),
+		notes: [
+			...(raw.failures ?? []).map((what) => `could not be read: ${what}`),
+			...notesOf(wire, strange),
+		],
 	};
 }
 
 function hostnameOf(raw: RawNetwork): string {
 	const bytes = raw.files.get("/proc/sys/kernel/hostname") ?? raw.files.get("/etc/hostname");
-	return bytes === undefined ? "" : text(bytes).trim();
+	// The target's to choose, and printed.
+	return bytes === undefined ? "" : showBytes(utf8(text(bytes).trim()));
 }
 
 /** What the decoder met and has no table for, counted by kind and number. */

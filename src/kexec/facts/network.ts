@@ -3,6 +3,7 @@ import {
 	dumpNames,
 	dumpRequest,
 	groupMask,
+	notThere,
 	type RawDump,
 } from "../../netlink/index.ts";
 import {
@@ -12,6 +13,7 @@ import {
 	type RawNetwork,
 } from "../../network/index.ts";
 import type { Source } from "../contract.ts";
+import { errnoName } from "../errno.ts";
 import { source } from "../sources.ts";
 import type { Evidence } from "./evidence.ts";
 
@@ -24,15 +26,21 @@ export function networkSources(): Source[] {
 	];
 }
 
-/** What the helper read, in the form that a snapshot takes. A dump that this kernel refuses is left out. */
+/**
+ * What the helper read, in the form that a snapshot takes. A dump that failed is told in `failures`, but for those that
+ * this kernel does not know.
+ */
 export function rawNetwork(evidence: Evidence): RawNetwork {
 	const dumps: { [N in DumpName]?: RawDump } = {};
+	const failures: string[] = [];
 	dumpNames.forEach((name, index) => {
 		const answer = evidence.dumps[index];
 		// A dump was taken again while the network changed; the last pass counts.
 		const pass = answer?.items.at(-1);
 		if (answer?.errno === 0 && pass !== undefined) {
 			dumps[name] = { bytes: pass.bytes, stable: pass.state !== "unstable" };
+		} else if (!notThere.includes(answer?.errno ?? 0)) {
+			failures.push(`${name} (${errnoName(answer?.errno ?? 0)})`);
 		}
 	});
 	const files = new Map<string, Uint8Array>();
@@ -45,5 +53,5 @@ export function rawNetwork(evidence: Evidence): RawNetwork {
 			symlinks.set(path, evidence.link(path) ?? "");
 		}
 	}
-	return { dumps, files, symlinks };
+	return { dumps, files, symlinks, failures };
 }

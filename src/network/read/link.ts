@@ -94,7 +94,8 @@ function sysfs(name: string, raw: RawNetwork): Pick<Link, "driver" | "devicePath
 	const driver = raw.symlinks.get(`/sys/class/net/${name}/device/driver`);
 	const path = device?.match(/\/devices\/(?!virtual\/)(.+)\/net\/[^/]+$/)?.[1];
 	return defined({
-		driver: driver?.match(/\/drivers\/([^/]+)$/)?.[1],
+		// What a link in sysfs says is the target's to choose, and this is printed.
+		driver: driver?.match(/\/drivers\/([\w.-]+)$/)?.[1],
 		devicePath: path,
 	});
 }

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { utf8 } from "../../src/bytes/index.ts";
+import type { Link, RawSnapshot } from "../../src/netlink/index.ts";
+import { type RawNetwork, snapshot } from "../../src/network/index.ts";
+import { dumpOf } from "../netlink/build.ts";
+
+const mac = "52:54:00:00:00:01";
+const wire = (more: Partial<Link> = {}): Link => ({
+	...{ family: 0, type: 1, index: 2, flags: 1, change: 0, ifname: "eth0", mtu: 1500, address: mac },
+	...more,
+});
+const stable = (bytes: Uint8Array) => ({ bytes, stable: true });
+
+/** The model of a host with these links. */
+function read(
+	links: readonly Link[],
+	more: Partial<RawNetwork> & { readonly also?: RawSnapshot } = {},
+) {
+	const { also, ...rest } = more;
+	const dumps = { links: stable(dumpOf("link", links)), ...also };
+	return snapshot({ dumps, files: new Map(), symlinks: new Map(), ...rest });
+}
+
+describe("what the target chooses, and what is printed", () => {
+	test("a driver with a name that no driver has is none", () => {
+		const driver = (target: string) =>
+			read([wire()], { symlinks: new Map([["/sys/class/net/eth0/device/driver", target]]) })
+				.links[0]?.driver;
+		expect(driver("../../../bus/virtio/drivers/virtio_net")).toBe("virtio_net");
+		expect(driver("/drivers/\u001b]0;owned\u0007")).toBeUndefined();
+	});
+
+	test("a host's name drives no terminal", () => {
+		const files = new Map([["/etc/hostname", utf8("web\u001b[2J1\n")]]);
+		expect(read([wire()], { files }).hostname).toBe("web\\x1b[2J1");
+	});
+});
+
+test("a dump that failed is noted", () => {
+	expect(read([wire()], { failures: ["rules (ENOMEM)"] }).notes).toEqual([
+		"could not be read: rules (ENOMEM)",
+	]);
+});
