@@ -1,4 +1,4 @@
-import { text } from "../../bytes/index.ts";
+import { showBytes, text, utf8 } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
 import {
 	armedWatchdogs,
@@ -84,9 +84,11 @@ export function gatherFacts(
 		kernelRelease: release,
 		commandLine: evidence.line("/proc/cmdline") ?? "",
 		bootId: evidence.line("/proc/sys/kernel/random/boot_id") ?? "",
-		hostname: evidence.line("/proc/sys/kernel/hostname") ?? String(system.nodename ?? ""),
+		hostname: printable(
+			evidence.line("/proc/sys/kernel/hostname") ?? String(system.nodename ?? ""),
+		),
 		...(machineId ? { machineId } : {}),
-		...(pretty ? { system: pretty } : {}),
+		...(pretty ? { system: printable(pretty) } : {}),
 		time: Number(system.realtime ?? 0) * 1000,
 		uptime: Number(system.boottime ?? (evidence.line("/proc/uptime") ?? "0").split(" ")[0]),
 		user: { uid, ...(name === undefined ? {} : { name }) },
@@ -142,4 +144,9 @@ function placeAt(evidence: Evidence, path: string): Place[] {
 			...(space ? { free: space.free } : {}),
 		},
 	];
+}
+
+/** What the target says of itself, without what could drive a terminal. */
+function printable(words: string): string {
+	return showBytes(utf8(words));
 }

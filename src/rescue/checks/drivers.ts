@@ -1,3 +1,4 @@
+import { showBytes, utf8 } from "../../bytes/index.ts";
 import type { BlockDevice, Facts } from "../../kexec/facts/facts.ts";
 import type { Link, Plan as NetworkPlan } from "../../network/index.ts";
 import { type Check, note, ok, refusal, several, warning } from "../check.ts";
@@ -31,7 +32,8 @@ export function checkDrivers(
 			if (device === undefined || !unserved.has(part)) return [];
 			// A device without a driver now does not carry this card or disk.
 			if (device.driver === undefined || ofTheKernel.test(device.modalias)) return [];
-			return `${device.driver} for ${device.modalias}`;
+			// The target's words, and printed.
+			return showBytes(utf8(`${device.driver} for ${device.modalias}`));
 		}),
 	});
 	const cards = plan.network.links.filter(({ kind }) => kind === undefined);
