@@ -42,12 +42,19 @@ const reasons: Readonly<Record<string, string>> = {
 	ENOTDIR: "a part of its path is no folder",
 	ENOSPC: "no space left",
 	EROFS: "a file system that is read-only",
+	EDQUOT: "the quota is used up",
+	EFBIG: "larger than a file may be",
+	EIO: "the device fails",
 };
+
+/** What only files and devices say: known as theirs without a path, which writing to an open file does not tell. */
+const ofFiles = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS"]);
 
 /** An error of a file that nobody told in words: the environment's fault, and no bug of ekexec. */
 export function asFileError(error: unknown): EkexecError | undefined {
 	const { code, syscall, path } = error as NodeJS.ErrnoException;
-	if (!(error instanceof Error) || code === undefined || path === undefined) return undefined;
+	if (!(error instanceof Error) || code === undefined) return undefined;
+	if (path === undefined && !ofFiles.has(code)) return undefined;
 	return new EkexecError("failed", "CLI_FILE", "a file cannot be used", {
 		where: path,
 		found: `${reason(error)}${syscall === undefined ? "" : `, at ${syscall}`}`,

@@ -1,10 +1,11 @@
+import { writeFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EkexecError } from "../../src/bytes/index.ts";
 import type { Io } from "../../src/cli/command.ts";
 import { besides } from "../../src/cli/connect.ts";
 import { openView } from "../../src/cli/open-view.ts";
-import { showError } from "../../src/cli/show-error.ts";
+import { asFileError, showError } from "../../src/cli/show-error.ts";
 import type { View } from "../../src/cli/view.ts";
 import type { Step } from "../../src/rescue/index.ts";
 
@@ -171,3 +172,16 @@ test("an error on a terminal: a sentence, then a line for each thing it knows", 
 		].join("\n"),
 	);
 });
+
+test.skipIf(process.platform !== "linux")(
+	"a full disk is no bug, though its error names no file (on Linux)",
+	async () => {
+		const error = await writeFile("/dev/full", "x").catch((error: unknown) => error);
+		expect(error).not.toHaveProperty("path");
+		expect(asFileError(error)).toMatchObject({
+			kind: "failed",
+			details: { found: "no space left (ENOSPC), at write" },
+		});
+		expect(asFileError(Object.assign(new Error("x"), { code: "ECONNRESET" }))).toBeUndefined();
+	},
+);
