@@ -1,9 +1,21 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import {
+	mkdir,
+	readdir,
+	readFile,
+	readlink,
+	rename,
+	rm,
+	stat,
+	utimes,
+	writeFile,
+} from "node:fs/promises";
+import { homedir, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { EkexecError } from "../bytes/index.ts";
+import { debianError } from "./error.ts";
 
 /**
  * The folder in which ekexec keeps what it can get again: `EKEXEC_CACHE`, else `ekexec` in the cache folder
@@ -20,6 +32,38 @@ export function cacheFolder(
 	return platform === "darwin"
 		? join(home, "Library", "Caches", "ekexec")
 		: join(home, ".cache", "ekexec");
+}
+
+/**
+ * Throws `DEBIAN_CACHE` for a folder that somebody else (root aside) owns or all may write to: what it holds is
+ * believed and, if programs, run. A folder that is not there yet will be one's own.
+ */
+export async function checkOwner(
+	folder: string,
+	uid: number | undefined = process.getuid?.(),
+): Promise<void> {
+	const found = await stat(folder).catch(() => undefined);
+	if (found === undefined || uid === undefined) return;
+	const writable = (found.mode & 0o002) !== 0;
+	if (!writable && (found.uid === uid || found.uid === 0)) return;
+	throw debianError("usage", "DEBIAN_CACHE", "others decide what is in the cache", {
+		where: folder,
+		found: writable ? "all may write to it" : `it belongs to user ${found.uid}`,
+		remedy: "Set EKEXEC_CACHE to a folder of your own, to which nobody else may write.",
+	});
+}
+
+/** What the system says against a file of the cache, told as that; any other error as it is. */
+export function cacheError(error: unknown, path: string): unknown {
+	if (!(error instanceof Error) || error instanceof EkexecError) return error;
+	if ((error as NodeJS.ErrnoException).syscall === undefined) return error;
+	return debianError("failed", "DEBIAN_CACHE", "a file of the cache cannot be used", {
+		where: path,
+		found: error.message,
+		remedy:
+			"Make room or set EKEXEC_CACHE to a folder elsewhere; ekexec image prune shows what can go.",
+		cause: error,
+	});
 }
 
 /** Files known by their SHA-256, in `folder`/sha256. Many processes may use it at once. */
@@ -52,9 +96,11 @@ export function blobStore(folder: string): BlobStore {
 		},
 		async claim(sha256) {
 			await mkdir(partial, { recursive: true });
-			const own = join(partial, `${sha256}.${process.pid}.${randomBytes(4).toString("hex")}`);
+			const here = await placeOfProcess();
+			const random = randomBytes(4).toString("hex");
+			const own = join(partial, `${sha256}.${here}.${process.pid}.${random}`);
 			const left = (await readdir(partial)).filter((name) => name.startsWith(`${sha256}.`));
-			for (const name of left.filter(isAbandoned)) {
+			for (const name of left.filter((one) => isAbandoned(one, here))) {
 				// Of two processes that want the same remainder, rename lets one win.
 				if (await renamed(join(partial, name), own)) return own;
 			}
@@ -79,11 +125,13 @@ export async function touch(path: string): Promise<void> {
 
 /** Writes a file so that others see all of it or nothing. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-	await mkdir(dirname(path), { recursive: true });
 	const own = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
 	try {
+		await mkdir(dirname(path), { recursive: true });
 		await writeFile(own, content);
 		await rename(own, path);
+	} catch (error) {
+		throw cacheError(error, path);
 	} finally {
 		await rm(own, { force: true });
 	}
@@ -103,11 +151,20 @@ export async function digestOf(path: string): Promise<string> {
 	return hash.digest("hex");
 }
 
-/** A remainder is free, or its process is gone. A process of another machine on the same folder looks gone, too: */
-/** the digest then tells of the mix, and the download starts over. */
-function isAbandoned(name: string): boolean {
-	const [, owner = ""] = name.split(".");
-	if (owner === "free") return true;
+/** Where the number of a process tells which it is: one namespace in one boot of Linux, else a host. */
+async function placeOfProcess(): Promise<string> {
+	const place = await Promise.all([
+		readFile("/proc/sys/kernel/random/boot_id", "utf8"),
+		readlink("/proc/self/ns/pid"),
+	]).catch(() => [hostname()]);
+	return hashOf(place.join(" ")).slice(0, 12);
+}
+
+/** A remainder is free, or its process was one of this place and is gone. Of others nobody here knows. */
+function isAbandoned(name: string, here: string): boolean {
+	const [, place = "", owner = ""] = name.split(".");
+	if (place === "free") return true;
+	if (place !== here) return false;
 	try {
 		process.kill(Number(owner), 0);
 		return false;

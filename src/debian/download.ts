@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { concat, EkexecError } from "../bytes/index.ts";
-import type { BlobStore } from "./cache.ts";
+import { type BlobStore, cacheError } from "./cache.ts";
 import { type DebianCode, debianError } from "./error.ts";
 import { type Answer, drainMax, get, showUrl, type TransportOptions } from "./transport.ts";
 
@@ -75,22 +75,30 @@ export async function fetchBlob(
 	options: DownloadOptions,
 	onBytes: (count: number) => void = () => {},
 ): Promise<boolean> {
-	if (await store.has(wanted.sha256, wanted.size)) return true;
-	const claimed = await store.claim(wanted.sha256);
-	let good = true;
+	const { sha256, size } = wanted;
+	let at = store.path(sha256);
 	try {
-		const file = await open(claimed, "r+");
+		if (await store.has(sha256, size)) return true;
+		const claimed = await store.claim(sha256);
+		at = claimed;
 		try {
-			await fill(file, claimed, wanted, options, onBytes);
-		} finally {
-			await file.close();
+			const file = await open(claimed, "a");
+			try {
+				await fill(file, claimed, wanted, options, onBytes);
+			} finally {
+				await file.close();
+			}
+			await store.keep(claimed, sha256).catch(async (error: unknown) => {
+				// Somebody cleared the cache. If another process has brought the same since, nothing is lost.
+				if (!(await store.has(sha256, size))) throw error;
+			});
+		} catch (error) {
+			await store.leave(claimed, sha256, !isWrongContent(error));
+			throw error;
 		}
-		await store.keep(claimed, wanted.sha256);
 		return false;
 	} catch (error) {
-		good = !isWrongContent(error);
-		await store.leave(claimed, wanted.sha256, good);
-		throw error;
+		throw cacheError(error, at);
 	}
 }
 
@@ -124,6 +132,7 @@ export async function inParallel<T, R>(
 	return results;
 }
 
+/** Writes to the end of `file`, which is open for appending. */
 async function fill(
 	file: FileHandle,
 	path: string,
@@ -150,6 +159,8 @@ async function fill(
 	for (const url of wanted.urls) {
 		try {
 			await persistently(options, async () => {
+				// It stays when the server begins anew: only what goes beyond it is progress, or one that ignores ranges
+				// and always breaks off would be asked for ever.
 				const resumed = size;
 				if (size < wanted.size) {
 					const answer = await ask(url, size, {}, options);
@@ -164,7 +175,7 @@ async function fill(
 					}
 					for await (const chunk of guarded(url, answer, options, () => size > resumed)) {
 						if (size + chunk.length > wanted.size) throw oversize(url, `${wanted.size} bytes`);
-						await file.write(chunk, 0, chunk.length, size);
+						await file.appendFile(chunk);
 						hash.update(chunk);
 						size += chunk.length;
 						onBytes(chunk.length);

@@ -28,6 +28,8 @@ export type DebianCode =
 	| "DEBIAN_PATH"
 	/** A file is not the ELF object it claims to be. */
 	| "DEBIAN_ELF"
+	/** The folder of the cache is full, cannot be written, or can be written by others. */
+	| "DEBIAN_CACHE"
 	/** A deadline passed. */
 	| "DEBIAN_TIMEOUT";
 

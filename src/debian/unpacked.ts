@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { access, link, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, arch as machineArch } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { cacheFolder, touch } from "./cache.ts";
+import { cacheError, cacheFolder, checkOwner, touch } from "./cache.ts";
 import { readDeb } from "./deb.ts";
 import { inParallel } from "./download.ts";
 import { readElf } from "./elf.ts";
@@ -58,7 +58,9 @@ export async function unpackPackages(
 	const key = createHash("sha256")
 		.update(JSON.stringify([layout, packages.map(({ sha256 }) => sha256), drop]))
 		.digest("hex");
-	const tools = join(options.cache ?? cacheFolder(options.env), "tools");
+	const cache = options.cache ?? cacheFolder(options.env);
+	await checkOwner(cache);
+	const tools = join(cache, "tools");
 	const root = join(tools, key);
 	if (!(await exists(join(root, stamp)))) {
 		const fetched = await fetchPackages(packages, options);
@@ -73,6 +75,8 @@ export async function unpackPackages(
 				await rename(root, `${draft}.old`);
 				await rename(draft, root);
 			});
+		} catch (error) {
+			throw cacheError(error, root);
 		} finally {
 			await rm(draft, { recursive: true, force: true });
 			await rm(`${draft}.old`, { recursive: true, force: true });

@@ -1,12 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { blobStore } from "../../src/debian/cache.ts";
+import { type BlobStore, blobStore } from "../../src/debian/cache.ts";
 import { fetchBlob, fetchSmall, inParallel } from "../../src/debian/download.ts";
 import { proxyFor } from "../../src/debian/transport.ts";
 import { sha256 } from "./make.ts";
@@ -27,6 +28,16 @@ async function setUp() {
 	const stored = async () => (await readFile(store.path(sha256(content)))).equals(content);
 	const partial = () => readdir(join(store.folder, "partial"));
 	return { server, store, wanted, stored, partial };
+}
+
+/** Leaves the beginning of the file as of a process, here or elsewhere; resolves to its name. */
+async function remainderOf(store: BlobStore, pid: number, place?: string): Promise<string> {
+	const claimed = await store.claim("0");
+	await rm(claimed);
+	const here = basename(claimed).split(".")[1];
+	const name = `${sha256(content)}.${place ?? here}.${pid}.cafe`;
+	await writeFile(join(store.folder, "partial", name), content.subarray(0, 10));
+	return name;
 }
 
 /** Sends the first half of the file, then drops the connection; only the first time. */
@@ -93,12 +104,63 @@ describe("files of known digest", () => {
 	test("the remainder of a process that lives is left alone", async () => {
 		const { server, store, wanted, partial } = await setUp();
 		await mkdir(join(store.folder, "partial"), { recursive: true });
-		const name = `${sha256(content)}.${process.ppid}.cafe`;
-		await writeFile(join(store.folder, "partial", name), content.subarray(0, 10));
+		const name = await remainderOf(store, process.ppid);
 		await fetchBlob(store, wanted("file"), quick);
 		expect(server.requests).toEqual(["file"]);
 		expect(await partial()).toEqual([name]);
 	});
+
+	test("that of one that is gone is taken over, unless it was of another machine", async () => {
+		const { server, store, wanted, partial } = await setUp();
+		const { pid } = spawnSync(process.execPath, ["--version"]);
+		const elsewhere = await remainderOf(store, pid, "0123456789ab");
+		await fetchBlob(store, wanted("file"), quick);
+		expect(await partial()).toEqual([elsewhere]);
+		await rm(store.path(sha256(content)));
+		await remainderOf(store, pid);
+		await fetchBlob(store, wanted("file"), quick);
+		expect(await partial()).toEqual([elsewhere]);
+		expect(server.requests).toEqual(["file", "file bytes=10-"]);
+	});
+
+	test("a download that is cleared away under it is told as that, unless another brought the same", async () => {
+		const { store, wanted, stored } = await setUp();
+		const cleared: typeof store = {
+			...store,
+			keep: async (claimed, digest) => {
+				await rm(claimed);
+				await store.keep(claimed, digest);
+			},
+		};
+		await expect(fetchBlob(cleared, wanted("file"), quick)).rejects.toMatchObject({
+			code: "DEBIAN_CACHE",
+			details: { found: expect.stringContaining("ENOENT") },
+		});
+		const keep: typeof store.keep = async (claimed, digest) => {
+			await fetchBlob(store, wanted("file"), quick);
+			await cleared.keep(claimed, digest);
+		};
+		expect(await fetchBlob({ ...cleared, keep }, wanted("file"), quick)).toBe(false);
+		expect(await stored()).toBe(true);
+	});
+
+	test.skipIf(process.platform !== "linux")(
+		"a full disk is told as that, with what to do (on Linux)",
+		async () => {
+			const { store, wanted } = await setUp();
+			await mkdir(join(store.folder, "partial"), { recursive: true });
+			await symlink("/dev/full", join(store.folder, "partial", `${sha256(content)}.free`));
+			await expect(fetchBlob(store, wanted("file"), quick)).rejects.toMatchObject({
+				code: "DEBIAN_CACHE",
+				kind: "failed",
+				details: {
+					where: expect.stringContaining(store.folder),
+					found: expect.stringContaining("ENOSPC"),
+					remedy: expect.stringContaining("EKEXEC_CACHE"),
+				},
+			});
+		},
+	);
 
 	test("a server that ignores the range is read from the start", async () => {
 		const { server, store, wanted, stored } = await setUp();
@@ -111,6 +173,18 @@ describe("files of known digest", () => {
 		};
 		await fetchBlob(store, wanted("file"), quick);
 		expect(await stored()).toBe(true);
+	});
+
+	test("one that does so and always breaks off is given up", async () => {
+		const { server, store, wanted } = await setUp();
+		server.misbehave = (_path, _request, response) => {
+			response.writeHead(200, { "content-length": content.length });
+			response.write(content.subarray(0, 1000), () => setTimeout(() => response.destroy(), 20));
+			return true;
+		};
+		await expect(fetchBlob(store, wanted("file"), { ...quick, attempts: 2 })).rejects.toMatchObject(
+			{ code: "DEBIAN_FETCH" },
+		);
 	});
 
 	test("a range other than asked for is not taken", async () => {

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { checkOwner } from "../../src/debian/cache.ts";
 import {
 	fetchPackages,
 	openRepository,
@@ -10,6 +11,7 @@ import {
 	readDeb,
 	readLock,
 	solve,
+	unpackPackages,
 	writeLock,
 } from "../../src/debian/index.ts";
 import { sha256 } from "./make.ts";
@@ -197,6 +199,34 @@ describe("refused", () => {
 			code,
 			details: expect.objectContaining({ where: expect.stringContaining(where) }),
 		});
+
+	test("a cache that all may write to", async () => {
+		const { options } = await setUp();
+		await openRepository(options);
+		const cache = options.cache ?? "";
+		await chmod(cache, 0o777);
+		await expect(openRepository(options)).rejects.toEqual(refused("DEBIAN_CACHE", cache));
+		await expect(unpackPackages([], { ...options, locked: [] })).rejects.toEqual(
+			refused("DEBIAN_CACHE", cache),
+		);
+		await chmod(cache, 0o775);
+		await openRepository(options);
+	});
+
+	test.skipIf(process.getuid === undefined)(
+		"a cache of another user (where users are)",
+		async () => {
+			const folder = await scratch();
+			const own = process.getuid?.() ?? 0;
+			await checkOwner(folder);
+			await checkOwner(join(folder, "none"));
+			if (own === 0) await chown(folder, 1, 1);
+			await expect(checkOwner(folder, own === 0 ? own : own + 1)).rejects.toMatchObject({
+				code: "DEBIAN_CACHE",
+				kind: "usage",
+			});
+		},
+	);
 
 	test("an altered InRelease", async () => {
 		const { server, options } = await setUp();
