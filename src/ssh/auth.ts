@@ -12,6 +12,8 @@ export class Authentication {
 	readonly tried: string[] = [];
 	/** Why the attempt was given up, if it was for a reason of its own. */
 	failure: Error | undefined;
+	/** Set where the host has not proven who it is: no password goes there. */
+	keysOnly = false;
 	/** Told when the operator cannot or will not answer the server: the login then ends. */
 	onBroken: (error: Error) => void = () => {};
 	readonly #options: SshOptions;
@@ -88,7 +90,7 @@ export class Authentication {
 			return undefined;
 		}
 		const prompts = this.#options.numberOfPasswordPrompts;
-		if (!this.#prompt.possible) return undefined;
+		if (!this.#prompt.possible || this.keysOnly) return undefined;
 		if (
 			method === "keyboard-interactive" &&
 			this.#options.kbdInteractiveAuthentication &&

@@ -182,7 +182,6 @@ async function open(
 		});
 	}
 	const { warn, log, signal } = session;
-	const unproven = given.expectHostKey === "any" && depth === 0;
 	const beyond = options.unsupported.find(({ weight }) => weight === "openssh");
 	if (beyond !== undefined) {
 		if (session.auto) {
@@ -213,27 +212,18 @@ async function open(
 	const algorithms = chooseAlgorithms(options, hostKeys.types);
 	const identities = await collectIdentities(options, prompt, warn);
 	const { line, release } = await dial(options, session, given, depth);
-	const methods = unproven ? keysOnly : {};
 	return login({
 		options,
 		line,
 		algorithms,
 		hostKeys,
 		clock,
-		authentication: new Authentication(
-			{ ...options, ...methods },
-			identities,
-			prompt,
-			session.auto,
-		),
+		authentication: new Authentication(options, identities, prompt, session.auto),
 		signal,
 		log,
 		release,
 	});
 }
-
-/** For a host that has not proven yet who it is. */
-const keysOnly = { passwordAuthentication: false, kbdInteractiveAuthentication: false } as const;
 
 /** The line to the server: direct, through a command, or through the login on the hop before it. */
 async function dial(

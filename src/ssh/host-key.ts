@@ -22,8 +22,11 @@ export interface HostKeyCheck {
 	readonly types: ReadonlySet<string>;
 	/** Whether only a host certificate could satisfy known_hosts: the system's ssh can check those. */
 	readonly needsCertificate: boolean;
-	/** Resolves if the key may be trusted; rejects with the reason (`SSH_HOST_KEY_…`) otherwise. */
-	check(key: PublicKey): Promise<void>;
+	/**
+	 * Resolves if the login may go on: with true where the key is the host's, with false where nobody knows whose it is,
+	 * so that keys may open the login but no password must be shown. Rejects with the reason (`SSH_HOST_KEY_…`) otherwise.
+	 */
+	check(key: PublicKey): Promise<boolean>;
 }
 
 /** A check that accepts exactly one key, the one seen before the jump. */
@@ -32,7 +35,7 @@ export function insistOn(expected: PublicKey, where: string): HostKeyCheck {
 		types: new Set([expected.type]),
 		needsCertificate: false,
 		async check(key) {
-			if (Buffer.compare(key.blob, expected.blob) === 0) return;
+			if (Buffer.compare(key.blob, expected.blob) === 0) return true;
 			throw sshError("SSH_HOST_KEY_CHANGED", "another host key than before", {
 				where,
 				expected: `${expected.type} ${expected.fingerprint}`,
@@ -42,11 +45,11 @@ export function insistOn(expected: PublicKey, where: string): HostKeyCheck {
 	};
 }
 
-/** A check that accepts every key: the caller has to prove the host by other means. */
+/** A check that lets every key pass: the caller has to prove the host by other means. */
 export const takeAny: HostKeyCheck = {
 	types: new Set(),
 	needsCertificate: false,
-	check: async () => {},
+	check: async () => false,
 };
 
 /** The check by the known_hosts files, with the operator asked where ssh would ask. */
@@ -70,7 +73,7 @@ export function checkByKnownHosts(
 			const verdict = judge(entries, names, key);
 			switch (verdict.verdict) {
 				case "known":
-					return;
+					return true;
 				case "revoked":
 					throw sshError("SSH_HOST_KEY_REVOKED", "the host shows a revoked key", {
 						where: name,
@@ -78,24 +81,28 @@ export function checkByKnownHosts(
 						remedy: "Do not log in: someone may hold the host's stolen key",
 					});
 				case "changed":
-					if (options.strictHostKeyChecking === "no") {
-						warn(
-							`the host key of ${name} has changed to ${key.fingerprint}; accepted by StrictHostKeyChecking no`,
-						);
-						return;
-					}
+					if (options.strictHostKeyChecking === "no") return unproven(key);
 					throw changed(name, key, verdict.by);
 				case "unknown":
-					await unknown(key, verdict.others);
+					return unknown(key, verdict.others);
 			}
 		},
 	};
 
-	async function unknown(key: PublicKey, others: readonly KnownHost[]): Promise<void> {
+	/** As ssh does it: a password would go to whoever stands in between. */
+	function unproven(key: PublicKey): boolean {
+		warn(
+			`the host key of ${name} has changed to ${key.fingerprint}; with StrictHostKeyChecking no the login goes on, but by keys only`,
+		);
+		return false;
+	}
+
+	async function unknown(key: PublicKey, others: readonly KnownHost[]): Promise<boolean> {
 		const strict = options.strictHostKeyChecking;
 		const [other] = others;
-		// Stricter than ssh: accept-new takes a key only of a host of which nothing is known, because a
-		// man in the middle chooses the type that he shows.
+		// Stricter than ssh: accept-new and no take a key as new only of a host of which nothing is known, because
+		// a man in the middle chooses the type that he shows.
+		if (strict === "no" && other !== undefined) return unproven(key);
 		if (strict === "yes" || (strict === "accept-new" && other !== undefined)) {
 			if (other !== undefined) throw changed(name, key, other);
 			throw refusal(
@@ -113,6 +120,7 @@ export function checkByKnownHosts(
 			await confirm(key, others);
 		}
 		add(key);
+		return true;
 	}
 
 	async function confirm(key: PublicKey, others: readonly KnownHost[]): Promise<void> {

@@ -134,7 +134,8 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 					return;
 				}
 				hostKeys.check(key).then(
-					() => {
+					(proven) => {
+						authentication.keysOnly = !proven;
 						hostKey = key;
 						verify(!settled);
 					},
