@@ -96,7 +96,17 @@ export class OpenSshConnection implements Connection {
 	/** Learns which keys were in use, from what ssh said and from what the operator's machine knows. */
 	static async make(parts: MasterParts, started: Started): Promise<OpenSshConnection> {
 		const { facts } = started;
+		const { expectHostKey: expected } = parts;
 		const shown = facts.hostKey ?? { type: "", fingerprint: "" };
+		// Whatever made ssh take another one: before anything runs there.
+		if (typeof expected === "object" && shown.fingerprint !== expected.fingerprint) {
+			const { user, host, port } = parts.options;
+			throw sshError("SSH_HOST_KEY_CHANGED", "another host key than before", {
+				where: `${user}@${host}:${port}`,
+				expected: `${expected.type} ${expected.fingerprint}`,
+				found: `${shown.type} ${shown.fingerprint}`,
+			});
+		}
 		const known = hostKeyOf(
 			parts,
 			shown.fingerprint,

@@ -137,6 +137,8 @@ function settings(parts: MasterParts, folder: string): string[] {
 	const { options, expectHostKey } = parts;
 	const chosen: Record<string, string> = {
 		ControlPersist: "no",
+		// As which the key is told in the log.
+		FingerprintHash: "sha256",
 		ClearAllForwardings: "yes",
 		PermitLocalCommand: "no",
 		RemoteCommand: "none",
@@ -146,6 +148,16 @@ function settings(parts: MasterParts, folder: string): string[] {
 		ConnectTimeout: String(options.connectTimeout),
 	};
 	if (!parts.prompt.possible) chosen.BatchMode = "yes";
+	if (expectHostKey !== undefined) {
+		// What else could vouch for a key. OpenSSH before 8.5 does not know the first, and the first IgnoreUnknown wins.
+		const ignored = ["KnownHostsCommand", ...(options.ignoreUnknown?.split(",") ?? [])];
+		Object.assign(chosen, {
+			IgnoreUnknown: ignored.join(","),
+			KnownHostsCommand: "none",
+			NoHostAuthenticationForLocalhost: "no",
+			VerifyHostKeyDNS: "no",
+		});
+	}
 	if (expectHostKey === "any") {
 		Object.assign(chosen, {
 			// A file of this login alone, from which the key is learnt.

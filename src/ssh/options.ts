@@ -45,6 +45,8 @@ export interface SshOptions {
 		readonly mac: string | undefined;
 		readonly pubkeyAccepted: string | undefined;
 	};
+	/** Patterns of words that a configuration may hold without ssh knowing them. */
+	readonly ignoreUnknown: string | undefined;
 	/** Words that were met and that ssh2 cannot honour. */
 	readonly unsupported: readonly Unsupported[];
 }

@@ -197,6 +197,7 @@ export function resolveOptions(
 			mac: get("macs"),
 			pubkeyAccepted: get("pubkeyacceptedalgorithms"),
 		},
+		ignoreUnknown: get("ignoreunknown"),
 		unsupported: unsupported(raw, identityFiles, certificateFiles),
 	};
 }
