@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { isIP, SocketAddress } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
 	type ConfigSources,
 	expandTilde,
@@ -198,7 +198,7 @@ export function resolveOptions(
 			pubkeyAccepted: get("pubkeyacceptedalgorithms"),
 		},
 		ignoreUnknown: get("ignoreunknown"),
-		unsupported: unsupported(raw, identityFiles, certificateFiles),
+		unsupported: unsupported(raw, identityFiles, certificateFiles, dirname(machine.systemConfig)),
 	};
 }
 
@@ -282,10 +282,16 @@ const needsOpenSsh: Readonly<Record<string, readonly string[]>> = {
 	bindinterface: [],
 	verifyhostkeydns: ["no", "false"],
 	revokedhostkeys: ["none"],
-	casignaturealgorithms: [],
 	tag: ["none"],
 	ipqos: [],
 };
+
+/** Of these, what a distribution sets for everybody: a login may be tried without first. */
+const setForAll: ReadonlySet<string> = new Set([
+	"gssapiauthentication",
+	"hostbasedauthentication",
+	"ipqos",
+]);
 
 /** Words that ssh2 leaves out without changing who is talked to and how safely. */
 const noted: Readonly<Record<string, readonly string[]>> = {
@@ -304,6 +310,7 @@ function unsupported(
 	raw: RawConfig,
 	identities: readonly string[],
 	certificates: readonly string[],
+	systemFolder: string,
 ): Unsupported[] {
 	const met: Unsupported[] = [];
 	for (const [table, weight] of [
@@ -314,8 +321,7 @@ function unsupported(
 			const line = raw.values.get(word)?.[0];
 			const value = line?.values[0]?.toLowerCase();
 			if (line === undefined || value === undefined || harmless.includes(value)) continue;
-			// What a distribution sets for everybody (GSSAPIAuthentication, IPQoS) may be tried without first.
-			const system = line.file.startsWith("/etc/ssh/");
+			const system = setForAll.has(word) && line.file.startsWith(`${systemFolder}/`);
 			met.push({
 				word: `${line.written} ${line.values.join(" ")}`,
 				where: place(line),

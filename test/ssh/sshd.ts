@@ -130,6 +130,6 @@ export function operator(home: string, env: Machine["env"] = {}): Machine {
 		uid: process.getuid?.() ?? 0,
 		hostname: "operator.example",
 		env: { PATH: process.env.PATH, SHELL: "/bin/sh", ...env },
-		systemConfig: join(home, "no-system-config"),
+		systemConfig: join(home, "no-system-config", "ssh_config"),
 	};
 }
