@@ -45,10 +45,11 @@ export function snapshot(raw: RawNetwork, where?: string): Network {
 	const addresses = wire.addresses.flatMap((each) => present(readAddress(each, names, leased)));
 	const families = new Set<Family>(routes.filter(isDefault).map((route) => route.family));
 	const hostname = hostnameOf(raw);
+	const tellsPermanent = wire.links.some((link) => link.permAddress !== undefined);
 	return {
 		version: 1,
 		...(hostname === "" ? {} : { hostname }),
-		links: wire.links.map((link) => readLink(link, names, vlans, raw)),
+		links: wire.links.map((link) => readLink(link, names, vlans, raw, tellsPermanent)),
 		addresses,
 		routes,
 		rules: wire.rules.flatMap((each) => present(readRule(each))),

@@ -41,3 +41,25 @@ test("a dump that failed is noted", () => {
 		"could not be read: rules (ENOMEM)",
 	]);
 });
+
+describe("a card's own address", () => {
+	const random = "02:00:00:00:00:99";
+	const linkinfo = (permHwaddr: string) => ({ slaveKind: "bond", bondSlave: { permHwaddr } });
+	const port = wire({ index: 3, ifname: "eth1", linkinfo: linkinfo(random) });
+
+	test("is not what a bond knows, where the kernel tells those that are", () => {
+		const { links } = read([wire({ permAddress: mac }), port]);
+		expect(links.map(({ permanentMac }) => permanentMac)).toEqual([mac, undefined]);
+	});
+
+	test("is what a bond knows, before Linux 5.6", () => {
+		const { links } = read([wire(), port]);
+		expect(links.map(({ permanentMac }) => permanentMac)).toEqual([undefined, random]);
+	});
+});
+
+test("a virtual function is told by its physical one", () => {
+	const symlinks = new Map([["/sys/class/net/eth0/device/physfn", "../0000:03:00.0"]]);
+	const { links } = read([wire(), wire({ index: 3, ifname: "eth1" })], { symlinks });
+	expect(links.map(({ virtualFunction }) => virtualFunction)).toEqual([true, undefined]);
+});

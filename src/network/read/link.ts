@@ -33,6 +33,8 @@ export function readLink(
 	names: LinkNames,
 	vlans: ReadonlyMap<number, readonly PortVlan[]>,
 	raw: RawNetwork,
+	/** Whether this kernel tells permanent MACs by itself (5.6 and later): a card without one has none then. */
+	tellsPermanent: boolean,
 ): Link {
 	const name = names(link.index) ?? "";
 	const kind = link.linkinfo?.kind;
@@ -47,7 +49,7 @@ export function readLink(
 		type: typeNames[type] ?? type,
 		kind,
 		mac: hardwareAddress(link),
-		permanentMac: permanentMac(link, name, raw),
+		permanentMac: permanentMac(link, name, raw, tellsPermanent),
 		mtu: link.mtu ?? 0,
 		flags: bitNames(linkFlags, link.flags).map(snake),
 		operState: nameOf(operStates, link.operstate ?? 0),
@@ -79,8 +81,15 @@ function hardwareAddress(link: WireLink): string | undefined {
 	return isIp ? showIp(Uint8Array.from(bytes)) : link.address;
 }
 
-function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | undefined {
-	const told = link.permAddress ?? link.linkinfo?.bondSlave?.permHwaddr;
+function permanentMac(
+	link: WireLink,
+	name: string,
+	raw: RawNetwork,
+	tellsPermanent: boolean,
+): string | undefined {
+	// What a bond knows is the address that its port came with: burnt in for the most part, but also a random one.
+	const told =
+		link.permAddress ?? (tellsPermanent ? undefined : link.linkinfo?.bondSlave?.permHwaddr);
 	if (told !== undefined) return /^[0:]*$/.test(told) ? undefined : told;
 	if (link.type === hardwareTypes.loopback) return undefined;
 	// NET_ADDR_PERM of linux/netdevice.h: the address of now is the one burnt in.
@@ -89,7 +98,10 @@ function permanentMac(link: WireLink, name: string, raw: RawNetwork): string | u
 	return permanent ? link.address : undefined;
 }
 
-function sysfs(name: string, raw: RawNetwork): Pick<Link, "driver" | "devicePath"> {
+function sysfs(
+	name: string,
+	raw: RawNetwork,
+): Pick<Link, "driver" | "devicePath" | "virtualFunction"> {
 	const device = raw.symlinks.get(`/sys/class/net/${name}`);
 	const driver = raw.symlinks.get(`/sys/class/net/${name}/device/driver`);
 	const path = device?.match(/\/devices\/(?!virtual\/)(.+)\/net\/[^/]+$/)?.[1];
@@ -97,6 +109,10 @@ function sysfs(name: string, raw: RawNetwork): Pick<Link, "driver" | "devicePath
 		// What a link in sysfs says is the target's to choose, and this is printed.
 		driver: driver?.match(/\/drivers\/([\w.-]+)$/)?.[1],
 		devicePath: path,
+		// In a virtual machine that was given one, there is no physical function beside it.
+		virtualFunction: raw.symlinks.has(`/sys/class/net/${name}/device/physfn`)
+			? (true as const)
+			: undefined,
 	});
 }
 
