@@ -15,6 +15,8 @@ export interface Flow {
 	readonly uid: number;
 	/** VRF the socket is bound to. */
 	readonly vrf?: string;
+	/** The rule to which a firewall's mark leads the packet. */
+	readonly markedFor?: Rule;
 	/** Link the destination is bound to: the zone of a link-local address. */
 	readonly zone?: string;
 }
@@ -103,8 +105,8 @@ function selects(rule: Rule, flow: Flow, vrfTable: number | undefined): boolean 
 		(rule.incoming === undefined || rule.incoming === (flow.vrf ?? "lo")) &&
 		(rule.outgoing === undefined || rule.outgoing === (flow.vrf ?? flow.zone)) &&
 		(rule.l3mdev !== true || vrfTable !== undefined) &&
-		// Marks are set by firewalls, which the model does not hold: unmarked.
-		(rule.mark === undefined || rule.mark === 0) &&
+		// Marks are set by firewalls, which the model does not hold: unmarked, unless the flow says so.
+		(rule.mark === undefined || rule.mark === 0 || rule === flow.markedFor) &&
 		(rule.tos === undefined || rule.tos === 0) &&
 		rule.tunnelId === undefined &&
 		(rule.ipProtocol === undefined || rule.ipProtocol === flow.ipProtocol) &&

@@ -55,6 +55,8 @@ export interface Link {
 	readonly driver?: string;
 	/** Place of the device in sysfs, below /sys/devices. */
 	readonly devicePath?: string;
+	/** A function that another card of this host makes (SR-IOV). */
+	readonly virtualFunction?: true;
 	/** What the kind needs to be made again. */
 	readonly details?: LinkDetails;
 	/** Settings of this link as a member of its master. */

@@ -1,17 +1,17 @@
 import { EkexecError } from "../bytes/index.ts";
 import type { NetworkCode } from "./error.ts";
-import { networkOf } from "./ip.ts";
+import { networkOf, widthOf } from "./ip.ts";
 import { isOwnLinkLocal, isOwnLoopback } from "./kernel-made.ts";
 import { Leavings, type LeftOut } from "./left-out.ts";
 import { withinLimits } from "./limits.ts";
 import { type LinkMatch, matchesOf } from "./match.ts";
-import type { Address, Link, Network } from "./model.ts";
+import type { Address, Link, Network, Rule } from "./model.ts";
 import { type Rename, renames } from "./names.ts";
 import { planRouting } from "./plan-routing.ts";
 import { publicResolvers } from "./read/resolver.ts";
 import { renameLinks } from "./rename.ts";
 import { isHardware, selectLinks } from "./select.ts";
-import { showAddress } from "./show.ts";
+import { showAddress, showRule } from "./show.ts";
 import { carries, findWayBack, type SshConnection, type WayBack } from "./way-back.ts";
 
 export interface PlanOptions {
@@ -91,7 +91,8 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 			return zone === undefined || carried.has(zone);
 		}),
 	};
-	const wanted = { ...network, links, addresses, ...routing, resolver, notes: [] };
+	const rules = [...routing.rules, ...withoutMark(wayBack, changed)];
+	const wanted = { ...network, links, addresses, ...routing, rules, resolver, notes: [] };
 	const planned = renameLinks(withinLimits(wanted, leavings, changed), names);
 
 	if (network.resolver.source === publicResolvers) {
@@ -138,6 +139,18 @@ function lookForWayBack(
 		if (error instanceof EkexecError && error.kind === "refused") return { refusal: error };
 		throw error;
 	}
+}
+
+/** The rule that leads the answers by their source address to where a firewall's mark led them. */
+function withoutMark(wayBack: WayBack | undefined, changed: string[]): readonly Rule[] {
+	if (wayBack?.address === undefined || (wayBack.rule.mark ?? 0) === 0) return [];
+	const { mark: _mark, mask: _mask, ...rest } = wayBack.rule;
+	const { address, family } = wayBack.address;
+	const rule: Rule = { ...rest, from: `${address}/${widthOf(family)}`, protocol: "static" };
+	changed.push(
+		`answers of this login seem to follow a firewall's mark ("${showRule(wayBack.rule)}"), which nothing sets in the rescue system: "${showRule(rule)}" leads them there`,
+	);
+	return [rule];
 }
 
 function kernelParameters(links: readonly Link[]): readonly string[] {
@@ -202,7 +215,7 @@ function planAddresses(
 	const links = new Map(network.links.map((link) => [link.name, link]));
 	for (const address of network.addresses) {
 		if (isOwnLoopback(address)) continue;
-		const reason = address === wayBack ? undefined : whyNot(address, carried);
+		const reason = whyNot(address, carried, address === wayBack);
 		if (reason !== undefined) {
 			leavings.add("address", showAddress(address), reason);
 			continue;
@@ -233,8 +246,13 @@ const pinned = {
 	loopback: "of limited lifetime, will be set for good",
 } as const;
 
-function whyNot(address: Address, carried: ReadonlySet<string>): string | undefined {
+function whyNot(
+	address: Address,
+	carried: ReadonlySet<string>,
+	isOfLogin: boolean,
+): string | undefined {
 	if (!carried.has(address.link)) return `its link ${address.link} is left out`;
+	if (isOfLogin) return undefined;
 	if (address.flags.includes("dadfailed")) return "another host has the same address";
 	if (address.origin === "temporary") return "a temporary address, made for outgoing connections";
 	if (address.validLifetime !== undefined && address.flags.includes("deprecated"))

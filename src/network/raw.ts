@@ -40,6 +40,7 @@ export const networkFiles: readonly string[] = [
 export const networkSymlinks: readonly string[] = [
 	"/sys/class/net/*",
 	"/sys/class/net/*/device/driver",
+	"/sys/class/net/*/device/physfn",
 ];
 
 /** Largest file read: lease databases grow, and the end is what counts; none that matters is near this. */

@@ -116,6 +116,8 @@ function hardware(link: Link, byName: ReadonlyMap<string, Link>, wanted: boolean
 	const master = byName.get(link.master ?? "");
 	if (master !== undefined && isHardware(master))
 		return no(`the fast path of ${master.name}, which finds it again by itself`);
+	if (link.virtualFunction === true)
+		return no("a virtual function (SR-IOV) of a card of this host, which the rescue kernel ends");
 	if (/^(wl|wlan|ath|ra)\d|^wl[xpo]/.test(link.name))
 		return no("wireless: its credentials stay on the host");
 	return wanted ? yes : no("is down");

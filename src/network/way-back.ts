@@ -2,7 +2,7 @@ import { EkexecError } from "../bytes/index.ts";
 import type { NetworkCode } from "./error.ts";
 import { canonicalIp, familyOf, holds, isLinkLocal, parseIp, unmapped } from "./ip.ts";
 import { asRunning } from "./kernel-made.ts";
-import { lookUp, waysOf } from "./lookup.ts";
+import { type Flow, type Found, lookUp, waysOf } from "./lookup.ts";
 import type { Address, Link, Network, Route, Rule } from "./model.ts";
 import { isHardware } from "./select.ts";
 
@@ -25,7 +25,7 @@ export interface WayBack {
 	readonly address?: Address;
 	/** The route by which the host takes the address for its own, where no interface holds it. */
 	readonly localRoute?: Route;
-	/** Rule and route that the answers follow. */
+	/** Rule and route that the answers follow. The rule has a mark where a firewall seems to lead them there. */
 	readonly rule: Rule;
 	readonly route: Route;
 	/** Links that carry it, from the top of the stack down to hardware. */
@@ -83,7 +83,7 @@ export function findWayBack(network: Network, connection: SshConnection): WayBac
 		);
 	}
 	const vrf = masterOfKind(network, address?.link, "vrf");
-	const found = lookUp(network, {
+	const found = answersOf(network, address, {
 		source: server,
 		destination: client,
 		ipProtocol: 6,
@@ -114,6 +114,21 @@ export function findWayBack(network: Network, connection: SshConnection): WayBac
 	};
 }
 
+/**
+ * Where the answers go. Mostly where the routes lead; but if that is not the link with their address, and a firewall's
+ * mark would lead them to that link, then a firewall remembers by marks where a connection came in.
+ */
+function answersOf(network: Network, address: Address | undefined, flow: Flow): Found | undefined {
+	const found = lookUp(network, flow);
+	const isHome = (each: Found | undefined): boolean =>
+		each?.ways.some(({ link }) => link === address?.link) === true;
+	if (isHome(found) || address === undefined) return found;
+	const marked = network.rules
+		.filter(({ mark, invert }) => mark !== undefined && mark !== 0 && invert !== true)
+		.map((rule) => lookUp(network, { ...flow, markedFor: rule }));
+	return marked.find((each) => each?.rule.mark !== undefined && isHome(each)) ?? found;
+}
+
 /** A link, its master if that is a VRF, and all links below it, from the top down. */
 export function stackOf(network: Network, name: string): readonly string[] {
 	const stack: string[] = [];
@@ -129,10 +144,14 @@ export function stackOf(network: Network, name: string): readonly string[] {
 	return stack;
 }
 
-/** Links directly below this one: ports of a bond or bridge, the parent of a VLAN. Ports of a VRF lie beside it, not below. */
+/**
+ * Links directly below this one: ports of a bond or bridge, the parent of a VLAN. Ports of a VRF lie beside it, not
+ * below; the fast path of a card is the card's own affair.
+ */
 export function lowersOf(network: Network, link: Link): readonly Link[] {
+	const hasPorts = link.kind !== "vrf" && !isHardware(link);
 	return network.links.filter(
-		(other) => other.name === link.parent || (other.master === link.name && link.kind !== "vrf"),
+		(other) => other.name === link.parent || (other.master === link.name && hasPorts),
 	);
 }
 
@@ -181,6 +200,8 @@ export function carries(
 	const after = ways(running, now.route);
 	return (
 		after.length > 0 &&
+		// Nothing marks packets there.
+		(now.rule.mark ?? 0) === 0 &&
 		after.every((way) => before.includes(way)) &&
 		now.links.some((name) => planned.links.some((l) => l.name === name && isHardware(l))) &&
 		familyOf(now.connection.server) === familyOf(wayBack.connection.server)

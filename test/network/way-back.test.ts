@@ -4,6 +4,7 @@ import {
 	type Network,
 	parseSshConnection,
 	planNetwork,
+	renderNixosImages,
 } from "../../src/network/index.ts";
 import { address, card, network, route, virtual } from "./make.ts";
 
@@ -195,6 +196,64 @@ describe("way back", () => {
 		expect(plan.refusal).toBeUndefined();
 	});
 
+	describe("a firewall that marks answers by where they came in", () => {
+		const marked = network({
+			...two,
+			links: [a, b],
+			rules: [{ family: 4, priority: 90, action: "lookup", table: 100, mark: 2 }],
+		});
+
+		test("its mark is followed, and a rule by source address takes its place", () => {
+			const plan = planNetwork(marked, { connection: login("203.0.113.9", "198.18.0.10") });
+			expect(plan.refusal).toBeUndefined();
+			expect(plan.wayBackLinks).toEqual(["enp2s0"]);
+			expect(plan.network.rules.filter(({ from }) => from !== undefined)).toEqual([
+				{
+					...{ family: 4, priority: 90, action: "lookup", table: 100, protocol: "static" },
+					from: "198.18.0.10/32",
+				},
+			]);
+			expect(plan.changed.join()).toContain("firewall's mark");
+		});
+
+		test("it is not where the routes lead to the address's link by themselves", () => {
+			const plan = planNetwork(marked, { connection: login("203.0.113.9", "192.0.2.10") });
+			expect(plan.wayBackLinks).toEqual(["enp1s0"]);
+			expect(plan.network.rules.some(({ from }) => from !== undefined)).toBe(false);
+		});
+
+		test("nor where no mark leads there", () => {
+			const elsewhere = { ...marked, rules: [...network({}).rules] };
+			const { wayBackLinks } = planNetwork(elsewhere, {
+				connection: login("203.0.113.9", "198.18.0.10"),
+			});
+			expect(wayBackLinks).toEqual(["enp2s0", "enp1s0"]);
+		});
+	});
+
+	test("a virtual function that a card of the host makes ends with the host", () => {
+		const net = network({
+			links: [a, { ...b, virtualFunction: true }],
+			addresses: two.addresses,
+			routes: two.routes,
+		});
+		const refusal = (server: string) =>
+			planNetwork(net, { connection: login("203.0.113.9", server) }).refusal?.summary;
+		expect(refusal("192.0.2.10")).toBeUndefined();
+		expect(refusal("198.18.0.10")).toContain("SR-IOV");
+	});
+
+	test("the fast path of a card does not lie below it", () => {
+		const net = network({
+			links: [a, { ...b, permanentMac: a.mac ?? "", master: "enp1s0" }],
+			addresses: [address("enp1s0", "192.0.2.10/24")],
+			routes: [route("default via 192.0.2.1 dev enp1s0")],
+		});
+		const plan = planNetwork(net, { connection: login("203.0.113.9", "192.0.2.10") });
+		expect(plan.wayBackLinks).toEqual(["enp1s0"]);
+		expect(() => renderNixosImages(plan)).not.toThrow();
+	});
+
 	test.each([
 		["an address nobody holds", "192.0.2.99"],
 		["the loopback", "127.0.0.1"],
@@ -229,6 +288,16 @@ describe("way back", () => {
 		});
 		const plan = planNetwork(net, { connection: login("10.8.0.2", "10.8.0.1") });
 		expect(plan.refusal?.summary).toContain(reason);
+	});
+
+	test("a login to the address of a link that is left out is refused, also if answers leave by a card", () => {
+		const net = network({
+			links: [a, virtual("vpn0", "tun", { type: "none" })],
+			addresses: [address("enp1s0", "192.0.2.10/24"), address("vpn0", "10.8.0.1/24")],
+			routes: [route("default via 192.0.2.1 dev enp1s0")],
+		});
+		const plan = planNetwork(net, { connection: login("8.8.8.8", "10.8.0.1") });
+		expect(plan.refusal?.summary).toContain("it comes in through vpn0, which is left out");
 	});
 
 	test("a temporary address is kept if the login came in on it, and only then", () => {
