@@ -36,7 +36,7 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 			(["nvme", "ahci", "megasas"] as const).map(async (model) => {
 				const file = join(home, `${model}.raw`);
 				await writeFile(file, "");
-				await truncate(file, 64 << 20);
+				await truncate(file, 320 << 20);
 				return { file, format: "raw" as const, model };
 			}),
 		);
@@ -76,7 +76,7 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 			expect(loaded).toContain(name);
 		}
 		const disks = (await rescue.ssh("lsblk --noheadings --nodeps --output NAME,SIZE")).trim();
-		expect(disks.match(/\b64M\b/g)).toHaveLength(3);
+		expect(disks.match(/\b320M\b/g)).toHaveLength(3);
 	});
 
 	test("depmod of the machine agrees with our tables", async () => {
@@ -102,13 +102,44 @@ describe.skipIf(lacking)(`an image for one machine, booted with 512 MB ${lacking
 		expect(await rescue.ssh("networkctl list --no-legend --no-pager")).toMatch(
 			/routable\s+configured/,
 		);
-		expect(await rescue.ssh("sshd -T | grep -E '^(passwordauthentication|usepam|port) '")).toBe(
-			"port 22\nusepam no\npasswordauthentication no\n",
-		);
+		expect(
+			await rescue.ssh("sshd -T | grep -E '^(acceptenv|passwordauthentication|usepam|port) '"),
+		).toBe("port 22\nusepam no\npasswordauthentication no\nacceptenv COLORTERM\n");
 		expect(
 			Number(await rescue.ssh("sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")),
 		).toBeGreaterThan(64_000);
 		expect(await rescue.ssh("swapon --noheadings --show=NAME")).toBe("/dev/zram0\n");
+	});
+
+	test("a program that draws the whole screen does so over ssh", async () => {
+		expect(await rescue.terminal("nano -v /etc/hosts", "GNU nano", "\x18")).toContain(
+			"ip6-loopback",
+		);
+	});
+
+	test("whoever stands at the screen has a shell there", async () => {
+		expect(await rescue.ssh("systemctl is-active getty@tty1")).toBe("active\n");
+		// It comes after all else, and takes the place of agetty's process.
+		const shell = "for i in $(seq 150); do ps -t tty1 -o comm= | grep bash && break; sleep 1; done";
+		expect(await rescue.ssh(shell)).toBe("bash\n");
+	});
+
+	test("where memory ends, what a person started goes before the network", async () => {
+		const of = (unit: string) => `/proc/$(systemctl show -P MainPID ${unit})/oom_score_adj`;
+		expect(
+			await rescue.ssh(`cat /proc/self/oom_score_adj ${of("systemd-networkd")} ${of("ssh")}`),
+		).toBe("0\n-900\n-1000\n");
+	});
+
+	test("a mounted XFS tells about itself, and LVM has no daemon to ask", async () => {
+		const disk = "/dev/nvme0n1";
+		const said = await rescue.ssh(
+			`mkfs.xfs -q ${disk} && mount ${disk} /mnt && xfs_info /mnt; umount /mnt; wipefs -qa ${disk}`,
+		);
+		expect(said).toMatch(/^meta-data=\/dev\/nvme0n1 /);
+		expect(await rescue.ssh("lvmconfig global/use_lvmpolld; command -v logger")).toBe(
+			"use_lvmpolld=0\n/usr/bin/logger\n",
+		);
 	});
 
 	test("the greeting tells what this is, for how long, and which disks are here", async () => {

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -41,18 +41,29 @@ const tools = [
 	),
 ];
 
-/** A command line that runs {@link tools}, and says nothing but what failed. */
-export const everyTool: string = tools
-	.map(
-		(words) =>
-			`${words} </dev/null >/dev/null 2>/tmp/why || { echo "${words}: $?"; cat /tmp/why; }`,
-	)
+/** What people's terminals call themselves, and what runs within them. */
+const terminals =
+	"alacritty|ansi|dumb|linux|putty-256color|rxvt-unicode-256color|screen|screen-256color|tmux|tmux-256color|vt100|vt102|vt220|xterm|xterm-256color|xterm-kitty".split(
+		"|",
+	);
+
+const each = (words: string): string =>
+	`${words} </dev/null >/dev/null 2>/tmp/why || { echo "${words}: $?"; cat /tmp/why; }`;
+
+/** A command line that runs {@link tools} and looks up {@link terminals}, and says nothing but what failed. */
+export const everyTool: string = [...tools, ...terminals.map((name) => `tput -T ${name} longname`)]
+	.map(each)
 	.join("; ");
 
 export interface RescueVm {
 	readonly vm: Vm;
 	/** Runs a command line in the machine and gives what it printed; stderr joins in. */
 	ssh(command: string): Promise<string>;
+	/**
+	 * Runs a command line on a terminal of the machine, types `keys` once it shows `shows`, and gives all that it drew.
+	 * Rejects where it does not end well.
+	 */
+	terminal(command: string, shows: string, keys: string): Promise<string>;
 	/** The machine's host key as ssh-keyscan would show it. */
 	readonly hostKey: string;
 	readonly nonce: string;
@@ -114,18 +125,37 @@ export async function bootRescue(
 	const hostKey = (await readFile(join(home, "host.pub"), "utf8")).split(" ").slice(0, 2).join(" ");
 	const known = join(home, "known_hosts");
 	await writeFile(known, `[127.0.0.1]:${port} ${hostKey}\n`);
+	const program = find("ssh") ?? "ssh";
+	const login = [
+		...["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"],
+		...["-o", `UserKnownHostsFile=${known}`, "-o", "ConnectTimeout=30", "-o", "LogLevel=ERROR"],
+		...["-i", join(home, "me"), "-p", String(port), "root@127.0.0.1"],
+	];
 	const ssh = async (command: string, timeout = 240_000): Promise<string> => {
-		const words = [
-			...["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"],
-			...["-o", `UserKnownHostsFile=${known}`, "-o", "ConnectTimeout=30", "-o", "LogLevel=ERROR"],
-			...["-i", join(home, "me"), "-p", String(port), "root@127.0.0.1", command],
-		];
-		const { stdout, stderr } = await run(find("ssh") ?? "ssh", words, {
+		const { stdout, stderr } = await run(program, [...login, command], {
 			timeout,
 			maxBuffer: 64 << 20,
 		});
 		return stdout + stderr;
 	};
+	const terminal = (command: string, shows: string, keys: string): Promise<string> =>
+		new Promise((resolve, reject) => {
+			const env = { ...process.env, TERM: "xterm-256color" };
+			const child = spawn(program, ["-tt", ...login, command], { env, timeout: 120_000 });
+			let drawn = "";
+			let typed = false;
+			child.stdout.setEncoding("utf8").on("data", (text: string) => {
+				drawn += text;
+				if (typed || !drawn.includes(shows)) return;
+				typed = true;
+				child.stdin.write(keys);
+			});
+			child.on("error", reject);
+			child.on("close", (code) => {
+				if (code === 0) resolve(drawn);
+				else reject(new Error(`${command} ended with ${code}: ${drawn}`));
+			});
+		});
 	try {
 		// Once a shell has the console, systemd may keep the rest of its start to itself.
 		const up = /Reached target.*multi-user\.target|\[emergency [^\]]*\]# /;
@@ -143,5 +173,5 @@ export async function bootRescue(
 		await vm.stop();
 		throw error;
 	}
-	return { vm, ssh: (command) => ssh(command), hostKey, nonce };
+	return { vm, ssh: (command) => ssh(command), terminal, hostKey, nonce };
 }

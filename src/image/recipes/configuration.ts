@@ -80,6 +80,7 @@ const nextSteps = `
   Check         e2fsck -fn  ·  xfs_repair -n  ·  btrfs check --readonly  ·  cat /proc/mdstat  ·  lvs -a
   Open          mdadm --assemble --scan  ·  vgchange -ay  ·  cryptsetup open /dev/PART NAME
   Enter         mount /dev/PART /mnt && arch-chroot /mnt
+                (LVM in there waits for udev: in a second login, mount --mkdir -B /run/udev /mnt/run/udev)
   Save          ddrescue /dev/DISK /mnt/disk.img /mnt/disk.map  ·  rsync -aHAXS SOURCE HOST:PATH
   Leave         umount -R /mnt && reboot        (a disk hangs: reboot -ff)
 
@@ -101,7 +102,6 @@ RestartSec=1
 RuntimeDirectory=sshd
 RuntimeDirectoryMode=0755
 RuntimeDirectoryPreserve=yes
-OOMScoreAdjust=-900
 
 [Install]
 WantedBy=multi-user.target
@@ -172,6 +172,13 @@ export const configuration: readonly RecipeFile[] = [
 	{ path: "etc/mtab", link: "../proc/self/mounts" },
 	{ path: "etc/os-release", link: "../usr/lib/os-release" },
 	{ path: "etc/inputrc", content: "set bell-style none\nset show-all-if-ambiguous on\n" },
+	// kitty and ghostty call themselves by other names than Debian does.
+	{ path: "usr/share/terminfo/x/xterm-kitty", link: "../k/kitty" },
+	{
+		path: "usr/share/terminfo/x/xterm-ghostty",
+		link: "../g/ghostty",
+		when: { package: "ncurses-term", from: "6.5" },
+	},
 	{
 		path: "etc/vim/vimrc",
 		content: "runtime! defaults.vim\nset mouse= background=dark nobackup\n",
@@ -207,13 +214,15 @@ StatusUnitFormat=name
 `,
 	},
 	{
-		path: "etc/systemd/journald.conf.d/ekexec.conf",
+		// Behind Debian's syslog.conf, which forwards.
+		path: "etc/systemd/journald.conf.d/zz-ekexec.conf",
 		content:
 			"[Journal]\nStorage=volatile\nSeal=no\nRuntimeMaxUse=16M\nForwardToSyslog=no\nAudit=no\n",
 	},
 	{ path: "etc/systemd/system/default.target", link: "/usr/lib/systemd/system/multi-user.target" },
 
-	// sshd: keys only. Host keys, ports and the keys that may log in come with the identity.
+	// sshd: keys only. Host keys, ports and the keys that may log in come with the identity. Each connection that is not
+	// logged in yet takes 2 MB, so only so many may wait. There is no language but C.UTF-8: the operator's is not taken.
 	{
 		path: "etc/ssh/sshd_config",
 		content: `Include /etc/ssh/sshd_config.d/*.conf
@@ -230,8 +239,9 @@ X11Forwarding no
 TCPKeepAlive yes
 ClientAliveInterval 30
 ClientAliveCountMax 6
-MaxStartups 30:30:100
-AcceptEnv LANG LC_* COLORTERM
+LoginGraceTime 60
+MaxStartups 10:30:30
+AcceptEnv COLORTERM
 SetEnv ${environment.map(([name, value]) => `"${name}=${value}"`).join(" ")}
 Subsystem sftp internal-sftp
 `,
@@ -253,6 +263,11 @@ Subsystem sftp internal-sftp
 		when: { package: "openssh-server", from: "1:9.8" },
 	},
 
+	// Where memory ends, what a person started goes first. sshd and journald see to that themselves.
+	{
+		path: "etc/systemd/system/systemd-networkd.service.d/ekexec.conf",
+		content: "[Service]\nOOMScoreAdjust=-900\n",
+	},
 	// Network: what the identity says. Without one, DHCP on every NIC; an identity masks this file.
 	{
 		path: "etc/systemd/network/89-ekexec-default.network",
@@ -351,6 +366,7 @@ ExecStart=/usr/sbin/swapon --priority 100 /dev/zram0
 }
 global {
 	event_activation = 0
+	use_lvmpolld = 0
 }
 activation {
 	monitoring = 0

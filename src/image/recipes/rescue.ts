@@ -6,7 +6,7 @@ import { modules } from "./modules.ts";
 
 /**
  * The rescue system: systemd, networkd and sshd, and what people need to bring a broken disk, array or file system
- * back. About 130 MB of files; nothing that only an installation or a maintainer script would use.
+ * back. Some 105 MB of files; nothing that only an installation or a maintainer script would use.
  */
 export const rescue: Recipe = {
 	name: "rescue",
@@ -15,6 +15,8 @@ export const rescue: Recipe = {
 		// The system.
 		"base-files",
 		"bash",
+		// Of it logger alone: LVM calls it where it resizes a file system with its volume.
+		"bsdutils",
 		"coreutils",
 		"debianutils",
 		"diffutils",
@@ -187,6 +189,8 @@ export const rescue: Recipe = {
 	],
 	files: configuration,
 	enable: [
+		// The screen of the machine: logind, which would start a login there, is not in the image.
+		{ unit: "getty@tty1.service", by: "getty.target" },
 		{ unit: "ssh.service", by: "multi-user.target" },
 		{ unit: "systemd-networkd.service", by: "multi-user.target" },
 		{ unit: "systemd-networkd.socket", by: "sockets.target" },
