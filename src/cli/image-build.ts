@@ -55,7 +55,7 @@ export const imageBuild: Command = command({
 		["ekexec image build", "An image fit for any amd64 machine"],
 		["ekexec check --json web1 > web1.json", ""],
 		["ekexec image build --for web1.json", "One with web1's modules alone"],
-		["ekexec image build --with zfsutils-linux --overlay ./files", "One with more in it"],
+		["ekexec image build --with hdparm --overlay ./files", "One with more in it"],
 	],
 	async run(args, io) {
 		const { buildImage, buildWithNix, parseTarget } = await import("../image/index.ts");

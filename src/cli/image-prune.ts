@@ -10,7 +10,8 @@ export const imagePrune: Command = command({
 		keep: {
 			type: "number",
 			default: 1,
-			describe: "Images to keep of each architecture, the newest",
+			describe:
+				"Images to keep of each kind: release, architecture, for any machine or for one; the newest",
 		},
 		packages: { type: "boolean", default: false, describe: "Downloaded packages, too" },
 		"dry-run": { type: "boolean", default: false, describe: "Only say what would go" },

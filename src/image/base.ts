@@ -24,11 +24,15 @@ export async function makeBase(
 	recipe: Recipe,
 	packages: readonly FetchedPackage[],
 	options: {
+		/** Names of packages whose files and libraries all stay, and which find nothing replaced. */
+		readonly whole?: readonly string[];
 		readonly signal?: AbortSignal;
 		readonly progress?: (done: number, total: number, what: string) => void;
 	} = {},
 ): Promise<{ readonly tree: FileTree; readonly pruned: Pruned }> {
 	const tree = new FileTree();
+	const whole = new Set(options.whole);
+	const isWhole = (owner: string | undefined): boolean => owner !== undefined && whole.has(owner);
 	const total = packages.reduce((sum, one) => sum + one.package.size, 0);
 	let done = 0;
 	const dropped = matcher(recipe.drop);
@@ -40,7 +44,8 @@ export async function makeBase(
 		const entries: DebEntry[] = [];
 		for await (const entry of readDeb(one.file, { drop, where, signal })) {
 			const path = toKey(entry.name);
-			if (!dropped(path) || parts.some((part) => part.matches(path))) entries.push(entry);
+			const kept = whole.has(name) || !dropped(path) || parts.some((part) => part.matches(path));
+			if (kept) entries.push(entry);
 		}
 		done += size;
 		options.progress?.(done, total, where);
@@ -51,12 +56,13 @@ export async function makeBase(
 	}
 	options.progress?.(done, total, "");
 	for (const part of parts) joinFiles(tree, part.path, part.matches);
-	tree.remove((path) => dropped(path));
+	tree.remove((path, node) => dropped(path) && !isWhole(node.owner));
 	const versions = new Map(packages.map((one) => [one.package.name, one.package.version]));
 	configure(tree, recipe, versions);
 	mergeUsr(tree);
-	replaceLibraries(tree, recipe, versions);
-	const pruned = pruneTree(tree, recipe.keepLibraries);
+	replaceLibraries(tree, recipe, versions, isWhole);
+	const keep = matcher(recipe.keepLibraries);
+	const pruned = pruneTree(tree, (path, node) => keep(path) || isWhole(node.owner));
 	enable(tree, recipe);
 	return { tree, pruned };
 }
@@ -74,15 +80,20 @@ function replaceLibraries(
 	tree: FileTree,
 	recipe: Recipe,
 	versions: ReadonlyMap<string, string>,
+	isWhole: (owner: string | undefined) => boolean,
 ): void {
 	const rules = (recipe.standIns ?? []).flatMap(({ library, answers, when }) =>
 		applies(when, versions) ? [{ matches: matcher([library]), answers }] : [],
 	);
 	if (rules.length === 0) return;
 	const imports = new Map<string, Set<string>>();
+	const needs = new Map<string, readonly string[]>();
+	const asked: string[] = [];
 	for (const [path, node] of tree.nodes) {
 		const elf = node.kind === "file" ? readElf(node.content, path) : undefined;
 		if (node.kind !== "file" || elf?.bits !== 64 || elf.needed.length === 0) continue;
+		if (elf.soname !== undefined) needs.set(elf.soname, elf.needed);
+		if (isWhole(node.owner)) asked.push(elf.soname ?? "", ...elf.needed);
 		const names = importsOf(node.content, path);
 		for (const needed of elf.needed) {
 			const all = imports.get(needed) ?? new Set();
@@ -90,10 +101,17 @@ function replaceLibraries(
 			imports.set(needed, all);
 		}
 	}
+	const real = new Set<string>();
+	for (let soname = asked.pop(); soname !== undefined; soname = asked.pop()) {
+		if (real.has(soname)) continue;
+		real.add(soname);
+		asked.push(...(needs.get(soname) ?? []));
+	}
 	for (const [path, node] of tree.nodes) {
 		const rule = node.kind === "file" ? rules.find(({ matches }) => matches(path)) : undefined;
 		if (node.kind !== "file" || rule === undefined) continue;
 		const soname = readElf(node.content, path)?.soname ?? "";
+		if (real.has(soname)) continue;
 		const wanted = imports.get(soname) ?? new Set();
 		tree.set(path, { ...node, content: standIn(node.content, wanted, rule.answers, path) });
 	}
@@ -143,8 +161,10 @@ function configure(tree: FileTree, recipe: Recipe, versions: ReadonlyMap<string,
 /** What `systemctl enable` and `mask` would do, as symlinks. */
 function enable(tree: FileTree, recipe: Recipe): void {
 	for (const { unit, by } of recipe.enable) {
+		// An instance, as getty@tty1.service, is a link to its template.
+		const file = unit.replace(/@[^@]+(?=\.)/, "@");
 		const place = ["etc", "usr/lib"]
-			.map((folder) => `${folder}/systemd/system/${unit}`)
+			.map((folder) => `${folder}/systemd/system/${file}`)
 			.find((path) => tree.nodes.has(path));
 		if (place === undefined) {
 			throw imageError(

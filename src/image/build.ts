@@ -40,7 +40,7 @@ import {
 	manifestFormat,
 } from "./manifest.ts";
 import { type Image, openImage } from "./open.ts";
-import { readOverlay } from "./overlay.ts";
+import { checkOverlay, readOverlay } from "./overlay.ts";
 import { place } from "./place.ts";
 import { fetcher, planPackages } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
@@ -67,7 +67,10 @@ export interface BuildOptions
 	readonly architecture?: Architecture;
 	/** The rescue system unless told. */
 	readonly recipe?: Recipe;
-	/** Packages besides those of the recipe. */
+	/**
+	 * Packages besides those of the recipe: whole but for documentation, and with all that they depend on, whatever the
+	 * recipe leaves out.
+	 */
 	readonly with?: readonly string[];
 	/** Package of the kernel; Debian's usual one unless told. */
 	readonly kernel?: string;
@@ -119,6 +122,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 	} = options;
 	const form = options.modules ?? "unpacked";
 	const cache = options.cache ?? cacheFolder(options.env);
+	const overlay = options.overlay === undefined ? undefined : await readOverlay(options.overlay);
 	const plan = await planPackages(options, recipe, architecture);
 	const { lock } = plan;
 	const fetched = fetcher(options, cache);
@@ -158,8 +162,9 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 	): Promise<CachedLayer> => layerOf(shop, name, kind, inputs, make);
 
 	const jobs: Promise<CachedLayer>[] = [
-		layer("base", "base", [recipeKey(recipe), digests(plan.base)], async () => {
+		layer("base", "base", [recipeKey(recipe), digests(plan.base), plan.whole], async () => {
 			const { tree } = await makeBase(recipe, await fetched(plan.base), {
+				whole: plan.whole,
 				...(signal === undefined ? {} : { signal }),
 				progress: (done, total, what) => progress?.({ step: "unpack", what, done, total }),
 			});
@@ -188,8 +193,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 			);
 		}
 	}
-	if (options.overlay !== undefined) {
-		const overlay = await readOverlay(options.overlay);
+	if (overlay !== undefined) {
 		jobs.push(
 			layer("overlay", "overlay", [overlay.digest], async () => ({
 				entries: overlay.entries,
@@ -199,8 +203,15 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 		);
 	}
 	const layers = (await allOrFirstError(jobs)).filter(({ meta }) => meta.written.entries > 0);
+	if (overlay !== undefined) {
+		const others = layers.filter(({ meta }) => meta.kind !== "overlay");
+		checkOverlay(
+			overlay,
+			others.flatMap(({ contents }) => contents.files),
+		);
+	}
 
-	const kernelFile = await kernelBytes(cache, kernelRef, openOnce);
+	const kernelFile = await kernelBytes(cache, kernelRef, openOnce, signal);
 	const manifest: Manifest = {
 		format: manifestFormat,
 		name: recipe.name,

@@ -69,8 +69,20 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 	if (found.isDirectory()) {
 		const own = await isImage(path);
 		const loose = own ? undefined : await looseIn(path, options.adapter);
-		if (loose !== undefined && options.signer === undefined && options.sha256 === undefined) {
-			return importLoose(loose, options);
+		if (loose !== undefined) {
+			const { sha256, signature, signer } = options;
+			if ([sha256, signature, signer].every((one) => one === undefined)) {
+				return importLoose(loose, options);
+			}
+			throw imageError(
+				"usage",
+				"IMAGE_UNSIGNED",
+				"a folder is not what a digest or signature is of",
+				{
+					where: path,
+					remedy: "Sign a tarball of the folder, and name that.",
+				},
+			);
 		}
 		// Where there is none, what is missing is an image, not a file.
 		if (!own) await openImage(path, signalOf(options));
@@ -80,13 +92,14 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 	const sha256 = await checkTrust(path, options);
 	const cache = options.cache ?? cacheFolder();
 	const folder = join(cache, "imported", keyOf(sha256, options.adapter ?? ""));
-	await onceMade(folder, async (draft) => {
+	const read = (at: string): Promise<Image> => openImage(at, signalOf(options));
+	const make = async (draft: string): Promise<void> => {
 		await unpack(path, draft, options).catch((error: unknown) => {
 			throw tarFault(error, path);
 		});
 		await rm(join(draft, members), { recursive: true });
-	});
-	return openImage(folder, signalOf(options));
+	};
+	return (await onceMade(folder, read, make, options.signal)).value;
 }
 
 /** A folder with `kernel`, `initrd` and `cmdline`, as `nix/` makes it; `ekexec.json` tells the adapter. */
@@ -119,13 +132,23 @@ export async function importLoose(
 	const { commandLine, adapter, name = "loose" } = loose;
 	const cache = options.cache ?? cacheFolder();
 	const folder = join(cache, "imported", keyOf(...digests, commandLine, adapter, name));
-	await onceMade(folder, async (draft) => {
+	const read = (at: string): Promise<Image> => openImage(at, signalOf(options));
+	const make = async (draft: string): Promise<void> => {
 		await mkdir(join(draft, "layers"));
-		await pipeline(createReadStream(loose.kernel), createWriteStream(join(draft, "kernel")));
-		await pipeline(createReadStream(loose.initrd), createWriteStream(join(draft, "layers/initrd")));
+		const copies = [join(draft, "kernel"), join(draft, "layers/initrd")] as const;
+		for (const [i, from] of [loose.kernel, loose.initrd].entries()) {
+			const to = copies[i] ?? "";
+			await pipeline(createReadStream(from), createWriteStream(to));
+			// The name in the cache is that of what was read before.
+			if ((await sha256OfFile(to)) === digests[i]) continue;
+			throw imageError("failed", "IMAGE_DAMAGED", "a file changed while it was read", {
+				where: from,
+				remedy: "Try again once nobody writes to it.",
+			});
+		}
 		await describe(draft, name, commandLine, adapter, options.signal);
-	});
-	return openImage(folder, signalOf(options));
+	};
+	return (await onceMade(folder, read, make, options.signal)).value;
 }
 
 function signalOf(options: { readonly signal?: AbortSignal | undefined }): {

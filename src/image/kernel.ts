@@ -20,6 +20,7 @@ import { onceMade, readJson } from "./cache.ts";
 import { imageError } from "./errors.ts";
 import { keyOf, sha256 } from "./layers.ts";
 import type { Architecture } from "./manifest.ts";
+import { checkFile } from "./open.ts";
 import { FileTree, toKey } from "./tree.ts";
 
 /** A kernel package opened: the kernel itself, and every module as the package holds it. */
@@ -110,7 +111,19 @@ export async function indexModules(
 	readonly modules: readonly PlacedModule[];
 	readonly files: KernelFiles;
 }> {
-	await onceMade(folder, async (draft) => {
+	const read = async () => {
+		const index = await readJson<{
+			release: string;
+			modules: (ModuleInfo & { path: string })[];
+			files: KernelFiles;
+		}>(folder, "modules.json");
+		const builtinModinfo = await readFile(join(folder, "modinfo")).catch(() => undefined);
+		return {
+			...index,
+			files: { ...index.files, ...(builtinModinfo === undefined ? {} : { builtinModinfo }) },
+		};
+	};
+	const make = async (draft: string): Promise<void> => {
 		const kernel = await open();
 		const modules: PlacedModule[] = [];
 		let done = 0;
@@ -131,17 +144,8 @@ export async function indexModules(
 		const index = { release: kernel.release, modules, files: rest };
 		await writeFile(join(draft, "modules.json"), JSON.stringify(index));
 		if (builtinModinfo !== undefined) await writeFile(join(draft, "modinfo"), builtinModinfo);
-	});
-	const index = JSON.parse(await readFile(join(folder, "modules.json"), "utf8")) as {
-		release: string;
-		modules: (ModuleInfo & { path: string })[];
-		files: KernelFiles;
 	};
-	const builtinModinfo = await readFile(join(folder, "modinfo")).catch(() => undefined);
-	return {
-		...index,
-		files: { ...index.files, ...(builtinModinfo === undefined ? {} : { builtinModinfo }) },
-	};
+	return (await onceMade(folder, read, make, options.signal)).value;
 }
 
 /** The bytes of a module, whatever it is compressed with. */
@@ -187,16 +191,22 @@ export async function kernelBytes(
 	cache: string,
 	ref: PackageRef,
 	open: () => Promise<KernelPackage>,
+	signal?: AbortSignal,
 ): Promise<{ readonly path: string; readonly size: number; readonly sha256: string }> {
 	const folder = join(cache, "kernels", keyOf("kernel", ref.sha256));
-	await onceMade(folder, async (draft) => {
+	const path = join(folder, "kernel");
+	const read = async () => {
+		const meta = await readJson<{ size: number; sha256: string }>(folder, "kernel.json");
+		await checkFile({ ...meta, file: "kernel", path }, signal);
+		return { ...meta, path };
+	};
+	const make = async (draft: string): Promise<void> => {
 		const { kernel } = await open();
 		await writeFile(join(draft, "kernel"), kernel);
 		await writeFile(
 			join(draft, "kernel.json"),
 			JSON.stringify({ size: kernel.length, sha256: sha256(kernel) }),
 		);
-	});
-	const meta = await readJson<{ size: number; sha256: string }>(folder, "kernel.json");
-	return { ...meta, path: join(folder, "kernel") };
+	};
+	return (await onceMade(folder, read, make, signal)).value;
 }

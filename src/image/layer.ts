@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { alignUp } from "../bytes/index.ts";
+import { type FileHandle, open } from "node:fs/promises";
+import { alignUp, showBytes } from "../bytes/index.ts";
 import { type CodecName, codecs } from "../compress/index.ts";
 import { type CpioEntry, chunksOf, planCpio, type Splice } from "../cpio/index.ts";
 import { imageError } from "./errors.ts";
@@ -9,7 +9,9 @@ import type { Compression } from "./manifest.ts";
 
 /** A file of this machine whose bytes go into an archive. */
 export interface FileRef {
-	readonly path: string;
+	readonly path: string | Buffer;
+	/** Lower-case hex of what its bytes must be. */
+	readonly sha256?: string;
 }
 
 /** How layers are compressed. */
@@ -95,7 +97,7 @@ export async function writeLayer(
 		for await (const chunk of chunks) {
 			hash.update(chunk);
 			size += chunk.length;
-			await file.write(chunk);
+			await writeAll(file, chunk);
 		}
 	} finally {
 		await file.close();
@@ -110,18 +112,31 @@ export async function writeLayer(
 	};
 }
 
-async function* contentOf(splice: Splice<FileRef>): AsyncGenerator<Uint8Array> {
-	let left = splice.size;
-	for await (const chunk of createReadStream(splice.ref.path) as AsyncIterable<Uint8Array>) {
-		if (chunk.length > left) break;
+/** A write may take less than it was given, as before a disk is full: only the next one says so. */
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+	for (let done = 0; done < chunk.length; ) {
+		done += (await file.write(chunk, done)).bytesWritten;
+	}
+}
+
+async function* contentOf({ ref, size }: Splice<FileRef>): AsyncGenerator<Uint8Array> {
+	const hash = createHash("sha256");
+	let left = size;
+	for await (const chunk of createReadStream(ref.path) as AsyncIterable<Uint8Array>) {
+		if (chunk.length > left) {
+			left = -1;
+			break;
+		}
 		left -= chunk.length;
+		hash.update(chunk);
 		yield chunk;
 	}
-	// A file that changes while it is read must not shift everything behind it.
-	if (left > 0) {
+	// A file that changes while it is read must not shift everything behind it, nor be kept under its former digest.
+	if (left !== 0 || (ref.sha256 !== undefined && hash.digest("hex") !== ref.sha256)) {
 		throw imageError("failed", "IMAGE_OVERLAY", "a file changed while it was read", {
-			where: splice.ref.path,
-			expected: `${splice.size} bytes`,
+			where: showBytes(Buffer.from(ref.path)),
+			expected: `${size} bytes${ref.sha256 === undefined ? "" : ` with SHA-256 ${ref.sha256}`}`,
+			remedy: "Try again once nobody writes to it.",
 		});
 	}
 }

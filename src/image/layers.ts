@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CpioEntry } from "../cpio/index.ts";
@@ -7,10 +8,21 @@ import { onceMade, readJson } from "./cache.ts";
 import { type Contents, contentsOf, formatContents } from "./contents.ts";
 import { type FileRef, type Packing, packingOf, type WrittenLayer, writeLayer } from "./layer.ts";
 import type { Architecture, LayerKind, ManifestLayer, ManifestPackage } from "./manifest.ts";
+import { checkFile } from "./open.ts";
 import type { FileTree } from "./tree.ts";
 
-/** Part of every key of the cache: changes when the same inputs would give other bytes. */
-const generation = 1;
+/**
+ * Part of every key of the cache: another release of ekexec may make other bytes of the same inputs. Between releases
+ * the number changes when that is so.
+ */
+const generation: readonly unknown[] = [
+	(
+		JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+			version: string;
+		}
+	).version,
+	2,
+];
 
 /** What a layer is made of. */
 export interface LayerDraft {
@@ -57,7 +69,13 @@ export async function layerOf(
 	const { cache, architecture, signal } = shop;
 	const packing = packingOf(shop.packing, architecture, kind === "base");
 	const folder = join(cache, "layers", keyOf(name, architecture, packing, ...inputs));
-	const { cached } = await onceMade(folder, async (draft) => {
+	const read = async (): Promise<Pick<CachedLayer, "meta" | "contents">> => {
+		const meta = await readJson<LayerMeta>(folder, "layer.json");
+		const { size, sha256: digest } = meta.written;
+		await checkFile({ file: "layer", path: join(folder, "layer"), size, sha256: digest }, signal);
+		return { meta, contents: await readJson<Contents>(folder, "contents.json") };
+	};
+	const makeLayer = async (draft: string): Promise<void> => {
 		const { entries, contents, packages } = await make();
 		const written = await writeLayer(join(draft, "layer"), entries, packing, {
 			...(signal === undefined ? {} : { signal }),
@@ -66,13 +84,9 @@ export async function layerOf(
 		const meta: LayerMeta = { name, kind, written, packages };
 		await writeFile(join(draft, "contents.json"), formatContents(contents));
 		await writeFile(join(draft, "layer.json"), JSON.stringify(meta));
-	});
-	return {
-		folder,
-		cached,
-		meta: await readJson<LayerMeta>(folder, "layer.json"),
-		contents: await readJson<Contents>(folder, "contents.json"),
 	};
+	const { cached, value } = await onceMade(folder, read, makeLayer, signal);
+	return { folder, cached, ...value };
 }
 
 const extensions = { gzip: "gz", xz: "xz", zstd: "zst" } as const;
@@ -120,7 +134,7 @@ export function draftOf(
 
 /** A name in the cache that changes with any of the inputs. */
 export function keyOf(...inputs: readonly unknown[]): string {
-	return sha256(Buffer.from(JSON.stringify([generation, ...inputs])));
+	return sha256(Buffer.from(JSON.stringify([...generation, ...inputs])));
 }
 
 export function sha256(bytes: Uint8Array): string {

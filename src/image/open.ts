@@ -76,20 +76,29 @@ export async function verifyImage(
 		if (list !== undefined) files.push({ ...list, path: join(image.directory, list.file) });
 	}
 	for (const file of files) {
-		await checkSize(file);
-		const found = await sha256OfFile(file.path, {
-			...(options.signal === undefined ? {} : { signal: options.signal }),
-			progress: (done) => options.progress?.(file, done),
+		await checkFile(file, options.signal, (done) => options.progress?.(file, done));
+	}
+}
+
+/** Whether the file is the one that its size and digest were written down of. Throws as {@link verifyImage}. */
+export async function checkFile(
+	file: ImageFile,
+	signal?: AbortSignal,
+	progress?: (done: number) => void,
+): Promise<void> {
+	await checkSize(file);
+	const found = await sha256OfFile(file.path, {
+		...(signal === undefined ? {} : { signal }),
+		...(progress === undefined ? {} : { progress }),
+	});
+	if (found !== file.sha256) {
+		throw imageError("check", "IMAGE_DAMAGED", "this file is not the one the manifest names", {
+			where: file.path,
+			field: "sha256",
+			expected: file.sha256,
+			found,
+			remedy: "Build or fetch the image again.",
 		});
-		if (found !== file.sha256) {
-			throw imageError("check", "IMAGE_DAMAGED", "this file is not the one the manifest names", {
-				where: file.path,
-				field: "sha256",
-				expected: file.sha256,
-				found,
-				remedy: "Build or fetch the image again.",
-			});
-		}
 	}
 }
 
@@ -114,7 +123,7 @@ async function checkSize(file: ImageFile): Promise<void> {
 
 /** Lower-case hex SHA-256 of a file, read once in order. `progress` hears the bytes done so far. */
 export async function sha256OfFile(
-	path: string,
+	path: string | Buffer,
 	options: { readonly signal?: AbortSignal; readonly progress?: (done: number) => void } = {},
 ): Promise<string> {
 	const hash = createHash("sha256");

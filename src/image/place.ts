@@ -1,13 +1,31 @@
-import { chmod, copyFile, link, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import {
+	chmod,
+	copyFile,
+	link,
+	mkdir,
+	mkdtemp,
+	readdir,
+	readFile,
+	rename,
+	rm,
+	stat,
+	writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { exists } from "./cache.ts";
+import { touch } from "./cache.ts";
 import { imageError } from "./errors.ts";
 
-/** Makes the image directory from files and texts: complete, or not there. Within the cache, files are shared. */
-export async function place(
-	directory: string,
-	files: readonly (readonly [string, Uint8Array | string])[],
-): Promise<void> {
+type PlacedFile = readonly [string, Uint8Array | string];
+
+/** Times to try again where others put images in the same place. */
+const tries = 20;
+
+/**
+ * Makes the image directory from files and texts: complete, or not there. Within the cache, files are shared. One that
+ * holds the same already stays as it is: another rescue may be reading it.
+ */
+export async function place(directory: string, files: readonly PlacedFile[]): Promise<void> {
+	if (await holds(directory, files)) return touch(directory);
 	await mkdir(dirname(directory), { recursive: true });
 	const draft = await mkdtemp(`${directory}.`);
 	try {
@@ -19,17 +37,55 @@ export async function place(
 			// A hard link costs nothing; on another file system, copy.
 			else await link(content, path).catch(() => copyFile(content, path));
 		}
-		if (await exists(directory)) {
-			if (!(await exists(join(directory, "manifest.json")))) {
-				throw imageError("usage", "IMAGE_NOT_FOUND", "there is something else in this place", {
-					where: directory,
-					remedy: "Name a directory that does not exist yet, or an older image.",
-				});
-			}
-			await rm(directory, { recursive: true });
+		for (let left = tries; ; left--) {
+			const failed = await rename(draft, directory).then(
+				() => undefined,
+				(error: NodeJS.ErrnoException) => error,
+			);
+			if (failed === undefined) return;
+			if (left === 0 || !["EEXIST", "ENOTEMPTY", "ENOTDIR"].includes(failed.code ?? ""))
+				throw failed;
+			if (await holds(directory, files)) return;
+			await clear(directory, `${draft}.old`);
 		}
-		await rename(draft, directory);
 	} finally {
 		await rm(draft, { recursive: true, force: true });
 	}
+}
+
+/** Takes an older image out of the way, at once. */
+async function clear(directory: string, aside: string): Promise<void> {
+	const names = await readdir(directory).catch(
+		(error: NodeJS.ErrnoException): string[] | undefined => {
+			// Another one took it away.
+			if (error.code === "ENOENT") return undefined;
+			if (error.code !== "ENOTDIR") throw error;
+			return [];
+		},
+	);
+	if (names === undefined) return;
+	if (!names.includes("manifest.json")) {
+		throw imageError("usage", "IMAGE_NOT_FOUND", "there is something else in this place", {
+			where: directory,
+			remedy: "Name a directory that does not exist yet, or an older image.",
+		});
+	}
+	await rename(directory, aside).catch((error: NodeJS.ErrnoException) => {
+		if (error.code !== "ENOENT") throw error;
+	});
+	await rm(aside, { recursive: true, force: true });
+}
+
+/** Whether the directory holds these: the texts by their bytes, the files of the cache as the same, or as a copy of it. */
+async function holds(directory: string, files: readonly PlacedFile[]): Promise<boolean> {
+	const same = await Promise.all(
+		files.map(async ([name, content]) => {
+			const path = join(directory, name);
+			if (typeof content !== "string") return (await readFile(path)).equals(content);
+			const [here, there] = await Promise.all([stat(path), stat(content)]);
+			if (here.dev === there.dev) return here.ino === there.ino;
+			return here.size === there.size;
+		}),
+	).catch(() => [false]);
+	return same.every(Boolean);
 }

@@ -1,8 +1,10 @@
 import { text } from "../bytes/index.ts";
 import { type Elf, libraryCheck, readElf } from "../debian/index.ts";
 import { imageError } from "./errors.ts";
-import { matcher } from "./recipe.ts";
-import { type FileTree, toBytes } from "./tree.ts";
+import { type FileTree, type TreeNode, toBytes } from "./tree.ts";
+
+/** Whether a library stays though no program is linked with it. */
+type KeepLibrary = (path: string, node: TreeNode) => boolean;
 
 /** What went because something it needs, or everything that needed it, is not in the image. Paths, sorted. */
 export interface Pruned {
@@ -18,14 +20,14 @@ export interface Pruned {
  * Takes out what cannot work or is not used by anything. After that, a program that lacks a library is an error
  * (`IMAGE_LIBRARY`) that names both.
  */
-export function pruneTree(tree: FileTree, keepLibraries: readonly string[]): Pruned {
+export function pruneTree(tree: FileTree, keepLibrary: KeepLibrary = () => false): Pruned {
 	const scripts = removed(tree, (path) => {
 		const node = tree.nodes.get(path);
 		if (node?.kind !== "file" || node.mode % 2 === 0) return false;
 		const interpreter = interpreterOf(node.content);
 		return interpreter !== undefined && tree.file(interpreter) === undefined;
 	});
-	const libraries = removeLibraries(tree, matcher(keepLibraries));
+	const libraries = removeLibraries(tree, keepLibrary);
 	const links: string[] = [];
 	for (;;) {
 		const dangling = removed(tree, (path) => {
@@ -60,7 +62,7 @@ function interpreterOf(content: Uint8Array): string | undefined {
 /** Shared libraries in the folders the dynamic linker searches; below those lie plug-ins, which stay. */
 const libraryPath = /^usr\/lib(?:64)?\/(?:[^/]+-linux-gnu\/)?[^/]+\.so(?:\.[^/]*)?$/;
 
-function removeLibraries(tree: FileTree, keep: (path: string) => boolean): string[] {
+function removeLibraries(tree: FileTree, keep: KeepLibrary): string[] {
 	const elves = new Map<string, Elf>();
 	for (const [path, node] of tree.nodes) {
 		if (node.kind !== "file") continue;
@@ -75,8 +77,8 @@ function removeLibraries(tree: FileTree, keep: (path: string) => boolean): strin
 		waiting.push(path);
 	};
 	for (const path of elves.keys()) if (!libraryPath.test(path)) use(path);
-	for (const path of tree.nodes.keys()) {
-		if (libraryPath.test(path) && keep(path)) use(tree.resolve(path));
+	for (const [path, node] of tree.nodes) {
+		if (libraryPath.test(path) && keep(path, node)) use(tree.resolve(path));
 	}
 	for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
 		const elf = elves.get(path);

@@ -2,9 +2,10 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../debian/index.ts";
 import { imagesFolder } from "./build.ts";
+import { readJson } from "./cache.ts";
 import { type Image, openImage } from "./open.ts";
 
-/** An image in the cache; `used` is when it was made, in milliseconds since 1970. */
+/** An image in the cache; `made` is when it was built, or last taken instead of building it, in milliseconds since 1970. */
 export interface StoredImage {
 	readonly image: Image;
 	readonly made: number;
@@ -12,7 +13,10 @@ export interface StoredImage {
 
 /** The images in the cache, the newest first. What cannot be read is left out. */
 export async function listImages(cache: string = cacheFolder()): Promise<StoredImage[]> {
-	const folder = imagesFolder(cache);
+	return imagesIn(imagesFolder(cache));
+}
+
+async function imagesIn(folder: string): Promise<StoredImage[]> {
 	const names = await readdir(folder).catch(() => []);
 	const found = await Promise.all(
 		names.map(async (name) => {
@@ -31,42 +35,70 @@ export interface PrunedCache {
 	readonly freed: number;
 }
 
+/** What is younger may be a build at work, or its layers before the image is whole. Milliseconds. */
+const settled = 3600_000;
+
 /**
- * Removes images, and the layers, kernels and lists of modules that no kept image was made from: all but the newest
- * `keep` images of each architecture. With `packages`, downloaded packages go, too.
+ * Removes images, those unpacked from tarballs too, and the layers, kernels, lists of modules and victims that no kept
+ * image was made from or into: all but the newest `keep` of each kind. Of one kind are images of the same name, release
+ * and architecture, made for any machine or each for one. Damaged ones and drafts go, too; nothing of the last hour
+ * but whole images. With `packages`, downloaded packages go, too.
  */
 export async function pruneCache(options: {
 	readonly cache?: string;
 	readonly keep: number;
 	readonly packages?: boolean;
 	readonly dryRun?: boolean;
+	/** Milliseconds since 1970; Date.now by default. */
+	readonly clock?: () => number;
 }): Promise<PrunedCache> {
 	const cache = options.cache ?? cacheFolder();
-	const images = await listImages(cache);
-	const kept = new Map<string, number>();
+	const before = (options.clock ?? Date.now)() - settled;
 	const removed: string[] = [];
 	const inUse = new Set<string>();
-	for (const { image } of images) {
-		const { architecture } = image.manifest;
-		const count = kept.get(architecture) ?? 0;
-		if (count >= options.keep) {
-			removed.push(image.directory);
-			continue;
+	const digests = new Set<string>();
+	const releases = new Set<string>();
+	/** The entries of a folder that are not of the last hour, but for those that are `kept`. */
+	const remove = async (at: string, kept: (name: string) => boolean | Promise<boolean>) => {
+		for (const name of (await readdir(join(cache, at)).catch(() => [])).sort()) {
+			const path = join(cache, at, name);
+			const found = await stat(path).catch(() => undefined);
+			if (found === undefined || found.mtimeMs > before || (await kept(name))) continue;
+			removed.push(path);
 		}
-		kept.set(architecture, count + 1);
-		// An image's files are hard links to those of the cache: the same inode is the same layer.
-		for (const file of [image.kernel, ...image.layers]) inUse.add(await inode(file.path));
-	}
-	for (const [folder, file] of [
-		["layers", "layer"],
-		["kernels", "kernel"],
-	] as const) {
-		for (const name of await readdir(join(cache, folder)).catch(() => [])) {
-			const path = join(cache, folder, name);
-			if (!inUse.has(await inode(join(path, file)))) removed.push(path);
+	};
+	for (const at of ["images", "imported"]) {
+		const all = await imagesIn(join(cache, at));
+		const counts = new Map<string, number>();
+		const whole = new Set<string>();
+		for (const { image } of all) {
+			whole.add(image.directory);
+			const { name, architecture, source, madeFor, kernel } = image.manifest;
+			const kind = JSON.stringify([name, architecture, source.suite, madeFor !== undefined]);
+			const count = (counts.get(kind) ?? 0) + 1;
+			counts.set(kind, count);
+			if (count > options.keep) {
+				removed.push(image.directory);
+				continue;
+			}
+			digests.add(image.digest.slice(0, 16));
+			releases.add(kernel.release);
+			// An image's files are hard links to those of the cache: the same inode is the same layer.
+			for (const file of [image.kernel, ...image.layers]) inUse.add(await inode(file.path));
 		}
+		await remove(at, (name) => whole.has(join(cache, at, name)));
 	}
-	if (kept.size === 0) removed.push(join(cache, "modules"));
+	await remove("layers", async (name) =>
+		inUse.has(await inode(join(cache, "layers", name, "layer"))),
+	);
+	await remove("kernels", async (name) =>
+		inUse.has(await inode(join(cache, "kernels", name, "kernel"))),
+	);
+	await remove("modules", async (name) =>
+		releases.has(await releaseOf(join(cache, "modules", name))),
+	);
+	// A victim has the digest of the image that it was made of in its name; the key that opens all of them stays.
+	await remove("victims", (name) => /^id_/.test(name) || digests.has(name.replace(/^.*-/, "")));
 	if (options.packages === true) removed.push(join(cache, "sha256"), join(cache, "partial"));
 	let freed = 0;
 	const seen = new Set<string>();
@@ -75,6 +107,13 @@ export async function pruneCache(options: {
 		for (const path of removed) await rm(path, { recursive: true, force: true });
 	}
 	return { removed, freed };
+}
+
+async function releaseOf(folder: string): Promise<string> {
+	return readJson<{ release: string }>(folder, "modules.json").then(
+		({ release }) => release,
+		() => "",
+	);
 }
 
 async function inode(path: string): Promise<string> {

@@ -111,26 +111,32 @@ export async function startVictim(options: StartVictimOptions): Promise<RunningV
 	const { address, gateway, nameserver, mac } = victimNetwork;
 	const network = `net=192.0.2.0/24,host=${gateway},dns=${nameserver},ipv4=on,ipv6=on,ipv6-net=2001:db8:1::/64,ipv6-host=${victimNetwork.gateway6}`;
 	say?.("starting the victim");
-	const drive = (await options.drive?.(victim.disk, folder)) ?? {
-		file: victim.disk,
-		format: "raw",
-		throwaway: true,
-	};
 	const within = options.within ?? [];
-	const vm = await startVm({
-		qemu: [...within, ...qemu],
-		memory: options.memory ?? 2048,
-		cpus: 2,
-		kernel: victim.kernel,
-		initrd: victim.initrd,
-		cmdline: `${victim.commandLine} ${options.commandLine ?? ""}`.trim(),
-		drives: [drive],
-		nics: [
-			{ mac, backend: { forward: [{ port: 22, address }], options: network } },
-			...(options.nics ?? []),
-		],
-		...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
-		...(signal ? { signal } : {}),
+	const start = async (): Promise<Vm> => {
+		const drive = (await options.drive?.(victim.disk, folder)) ?? {
+			file: victim.disk,
+			format: "raw",
+			throwaway: true,
+		};
+		return startVm({
+			qemu: [...within, ...qemu],
+			memory: options.memory ?? 2048,
+			cpus: 2,
+			kernel: victim.kernel,
+			initrd: victim.initrd,
+			cmdline: `${victim.commandLine} ${options.commandLine ?? ""}`.trim(),
+			drives: [drive],
+			nics: [
+				{ mac, backend: { forward: [{ port: 22, address }], options: network } },
+				...(options.nics ?? []),
+			],
+			...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
+			...(signal ? { signal } : {}),
+		});
+	};
+	const vm = await start().catch(async (error: unknown) => {
+		await rm(folder, { recursive: true, force: true });
+		throw error;
 	});
 	const stop = async (): Promise<void> => {
 		await vm.stop();

@@ -84,7 +84,7 @@ test("scripts without interpreter and links to nothing go, what is used stays", 
 	link("usr/bin/alias", "perl-script");
 	link("usr/bin/alias2", "alias");
 	link("etc/run", "/run/x");
-	expect(pruneTree(tree, [])).toEqual({
+	expect(pruneTree(tree)).toEqual({
 		scripts: ["usr/bin/perl-script", "usr/bin/py"],
 		libraries: [],
 		links: ["usr/bin/alias", "usr/bin/alias2"],
