@@ -11,7 +11,7 @@ export const imagePrune: Command = command({
 			type: "number",
 			default: 1,
 			describe:
-				"Images to keep of each kind: release, architecture, for any machine or for one; the newest",
+				"Images to keep of each kind (release, architecture, any machine or one), the newest",
 		},
 		packages: { type: "boolean", default: false, describe: "Downloaded packages, too" },
 		"dry-run": { type: "boolean", default: false, describe: "Only say what would go" },
