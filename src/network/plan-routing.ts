@@ -130,6 +130,10 @@ function planRoutes(
 		if (lost !== undefined) leavings.add("route", showRoute(route), lost);
 		return lost === undefined;
 	});
+	const theirs = [...possible, ...nexthops].flatMap(({ protocol }) =>
+		daemons.has(protocol) ? protocol : [],
+	);
+	if (theirs.length > 0) context.warnings.push(silenceOf([...new Set(theirs)].join(", ")));
 	const kept: Route[] = [];
 	const learnt = new Set<Route>();
 	const ofLogin = new Set<Route>();
@@ -160,6 +164,10 @@ function planRoutes(
 		kept.push(next);
 	}
 	return keptApart(kept, learnt, ofLogin, changed);
+}
+
+function silenceOf(names: string): string {
+	return `the routing daemon behind this host's routes (${names}) will not run: what is carried of them is set for good, and nothing is announced to the neighbours`;
 }
 
 /** Those that systemd-networkd can be trusted with. Never without the login's, the default ones, and the ways to their gateways. */

@@ -1,17 +1,17 @@
 import { EkexecError } from "../bytes/index.ts";
 import type { NetworkCode } from "./error.ts";
-import { networkOf, widthOf } from "./ip.ts";
-import { isOwnLinkLocal, isOwnLoopback } from "./kernel-made.ts";
+import { widthOf } from "./ip.ts";
 import { Leavings, type LeftOut } from "./left-out.ts";
 import { withinLimits } from "./limits.ts";
 import { type LinkMatch, matchesOf } from "./match.ts";
-import type { Address, Link, Network, Rule } from "./model.ts";
+import type { Link, Network, Rule } from "./model.ts";
 import { type Rename, renames } from "./names.ts";
+import { planAddresses } from "./plan-addresses.ts";
 import { planRouting } from "./plan-routing.ts";
 import { publicResolvers } from "./read/resolver.ts";
 import { renameLinks } from "./rename.ts";
 import { isHardware, selectLinks } from "./select.ts";
-import { showAddress, showRule } from "./show.ts";
+import { showRule } from "./show.ts";
 import { carries, findWayBack, type SshConnection, type WayBack } from "./way-back.ts";
 
 export interface PlanOptions {
@@ -78,6 +78,7 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 		changed,
 		warnings,
 	});
+	if (wayBack !== undefined) warnings.push(...announced(wayBack, network));
 	const found = renames(
 		links.filter((link) => link.type !== "loopback"),
 		network.links,
@@ -141,6 +142,15 @@ function lookForWayBack(
 	}
 }
 
+/** An address on no card is found by those only who are told the way to it. */
+function announced({ address, connection }: WayBack, network: Network): readonly string[] {
+	const link = network.links.find((each) => each.name === address?.link);
+	if (link !== undefined && link.type !== "loopback" && link.kind !== "dummy") return [];
+	return [
+		`this login's address ${connection.server} is on no network card: if a routing daemon of this host announces it, the rescue system will not be found there; log in by another address then`,
+	];
+}
+
 /** The rule that leads the answers by their source address to where a firewall's mark led them. */
 function withoutMark(wayBack: WayBack | undefined, changed: string[]): readonly Rule[] {
 	if (wayBack?.address === undefined || (wayBack.rule.mark ?? 0) === 0) return [];
@@ -199,76 +209,4 @@ function planLink(
 		}
 	}
 	return link;
-}
-
-/** Flags that are settings; the others are states or follow from lifetimes. */
-const settings = new Set(["noprefixroute", "nodad", "home", "autojoin", "deprecated", "secondary"]);
-
-function planAddresses(
-	network: Network,
-	carried: ReadonlySet<string>,
-	wayBack: Address | undefined,
-	leavings: Leavings,
-	changed: string[],
-): readonly Address[] {
-	const kept: Address[] = [];
-	const links = new Map(network.links.map((link) => [link.name, link]));
-	for (const address of network.addresses) {
-		if (isOwnLoopback(address)) continue;
-		const reason = whyNot(address, carried, address === wayBack);
-		if (reason !== undefined) {
-			leavings.add("address", showAddress(address), reason);
-			continue;
-		}
-		const { validLifetime, preferredLifetime, protocol: _protocol, ...rest } = address;
-		const flags = address.flags.filter((flag) => settings.has(flag));
-		const lasting = validLifetime === undefined;
-		if (!lasting) changed.push(`${showAddress(address)}: ${pinned[address.origin]}`);
-		else if (address.origin === "lease") changed.push(`${showAddress(address)}: ${pinned.lease}`);
-		const own = isOwnLinkLocal(address, links.get(address.link));
-		kept.push({
-			...rest,
-			// Deprecation of an address that lasts is a setting; of a leased one it was a phase.
-			flags: lasting ? flags : flags.filter((flag) => flag !== "deprecated"),
-			...(lasting && preferredLifetime === 0 ? { preferredLifetime } : {}),
-			origin: own ? "link-local" : "static",
-		});
-	}
-	return markSecondary(kept);
-}
-
-const pinned = {
-	lease: "leased, will be set for good",
-	slaac: "from a router advertisement, will be set for good",
-	temporary: "temporary, will be set for good since this login came in on it",
-	static: "of limited lifetime, will be set for good",
-	"link-local": "of limited lifetime, will be set for good",
-	loopback: "of limited lifetime, will be set for good",
-} as const;
-
-function whyNot(
-	address: Address,
-	carried: ReadonlySet<string>,
-	isOfLogin: boolean,
-): string | undefined {
-	if (!carried.has(address.link)) return `its link ${address.link} is left out`;
-	if (isOfLogin) return undefined;
-	if (address.flags.includes("dadfailed")) return "another host has the same address";
-	if (address.origin === "temporary") return "a temporary address, made for outgoing connections";
-	if (address.validLifetime !== undefined && address.flags.includes("deprecated"))
-		return "deprecated by the network that gave it";
-	return undefined;
-}
-
-/** The kernel calls an IPv4 address secondary that came after another of the same prefix (net/ipv4/devinet.c). */
-function markSecondary(addresses: readonly Address[]): readonly Address[] {
-	const primaries = new Set<string>();
-	return addresses.map((address) => {
-		if (address.family !== 4) return address;
-		const flags = address.flags.filter((flag) => flag !== "secondary");
-		const net = `${address.link} ${networkOf(address.peer ?? address.address, address.prefix)}`;
-		if (primaries.has(net)) return { ...address, flags: [...flags, "secondary"] };
-		primaries.add(net);
-		return { ...address, flags };
-	});
 }

@@ -155,6 +155,54 @@ describe("plan", () => {
 		});
 	});
 
+	test("of more addresses than networkd takes for a link, those stay that are needed", () => {
+		const many = Array.from({ length: 1500 }, (_, n) =>
+			address("enp1s0", `10.0.${Math.floor(n / 250)}.${(n % 250) + 1}/32`),
+		);
+		const source = "10.0.5.200";
+		const login = "10.0.5.250";
+		const plan = planNetwork(
+			network({
+				links: [card("enp1s0", mac)],
+				addresses: [...many, address("enp1s0", "192.0.2.10/24")],
+				routes: [
+					route("default via 192.0.2.1 dev enp1s0"),
+					route("10.9.0.0/16 via 192.0.2.1 dev enp1s0", { preferredSource: source }),
+				],
+			}),
+			{ connection: parseSshConnection(`198.51.100.7 40000 ${login} 22`) },
+		);
+		expect(plan.refusal).toBeUndefined();
+		const kept = plan.network.addresses.map((each) => each.address);
+		expect(kept).toHaveLength(1024);
+		expect(kept).toEqual(expect.arrayContaining([source, login, "192.0.2.10"]));
+		expect(plan.leftOut.find(({ what }) => what === "address")).toMatchObject({
+			count: 477,
+			reason: "more than 1024 addresses of a link cannot be carried",
+		});
+	});
+
+	test("what a routing daemon announces is missed, the more so for a login that depends on it", () => {
+		const planOf = (protocol: string, link: string, kind?: "dummy") => {
+			const links = [card("enp1s0", mac), ...(kind === undefined ? [] : [virtual(link, kind)])];
+			const net = network({
+				links,
+				addresses: [address("enp1s0", "192.0.2.10/24"), address(link, "203.0.113.53/32")],
+				routes: [route("default via 192.0.2.1 dev enp1s0", { protocol })],
+			});
+			const connection = parseSshConnection("198.51.100.7 40000 203.0.113.53 22");
+			const plan = planNetwork(net, { connection });
+			expect(plan.refusal).toBeUndefined();
+			return plan.warnings;
+		};
+		const silent = expect.stringContaining("routes (bird) will not run");
+		const lost = expect.stringContaining("203.0.113.53 is on no network card");
+		expect(planOf("static", "enp1s0")).toEqual([]);
+		expect(planOf("bird", "enp1s0")).toEqual([silent]);
+		expect(planOf("bird", "lo")).toEqual([silent, lost]);
+		expect(planOf("static", "anycast0", "dummy")).toEqual([lost]);
+	});
+
 	test("a login through a container's bridge is refused", () => {
 		const plan = planNetwork(
 			network({
