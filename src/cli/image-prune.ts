@@ -4,7 +4,8 @@ import { showSize } from "./progress.ts";
 
 export const imagePrune: Command = command({
 	usage: "image prune",
-	summary: "Remove old images from the cache, and what only they were made from",
+	summary:
+		"Remove old images from the cache, what only they were made from, and what is long unused",
 	positionals: {},
 	options: {
 		keep: {
@@ -13,7 +14,12 @@ export const imagePrune: Command = command({
 			describe:
 				"Images to keep of each kind (release, architecture, any machine or one), the newest",
 		},
-		packages: { type: "boolean", default: false, describe: "Downloaded packages, too" },
+		packages: {
+			type: "boolean",
+			default: false,
+			describe:
+				"All packages, lists of packages and unpacked tools, too; else those unused for 30 days",
+		},
 		"dry-run": { type: "boolean", default: false, describe: "Only say what would go" },
 		json: { type: "boolean", default: false, describe: "Print one JSON object" },
 	},

@@ -1,5 +1,5 @@
 // From a mirror to files: openRepository → solve → fetchPackages → readDeb. With a lock: readLock → fetchPackages → readDeb.
-export { cacheFolder } from "./cache.ts";
+export { cacheFolder, touch } from "./cache.ts";
 export { parseStanza, parseStanzas, type Stanza } from "./control.ts";
 export { type ReadDebOptions, readControl, readDeb } from "./deb.ts";
 export { inParallel } from "./download.ts";
@@ -46,7 +46,7 @@ export type {
 } from "./package.ts";
 export { defaultDrops, dropRule, mergedFolders } from "./paths.ts";
 export type { Progress } from "./progress.ts";
-export { type Pruned, type PruneOptions, pruneCache } from "./prune.ts";
+export { unusedDownloads } from "./prune.ts";
 export { openRepository, type Repository, type RepositoryOptions } from "./repository.ts";
 export { type Solution, type SolveOptions, solve } from "./solve.ts";
 export { findMirror, type Mirror, type MirrorOptions } from "./sources.ts";

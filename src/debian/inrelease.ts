@@ -47,6 +47,7 @@ export async function openRelease(
 		return { release, sha256: hashOf(bytes) };
 	};
 	const old = await readIfThere(kept);
+	if (old !== undefined) await utimes(kept, new Date(), (await stat(kept)).mtime).catch(() => {});
 	// What is kept was checked when it came, but keys and dates go by: it is checked again, and dropped if it fails.
 	const before = old?.length ? await check(old).catch(() => undefined) : undefined;
 	const absent = () => {
@@ -99,9 +100,9 @@ export async function openRelease(
 	}
 	await writeWhole(kept, fetched.bytes);
 	const modified = Date.parse(fetched.lastModified ?? "");
-	// As apt does: the time of the file is what the server said, and is asked for next time.
-	if (Number.isNaN(modified)) await utimes(kept, 0, 0);
-	else await utimes(kept, modified / 1000, modified / 1000);
+	// As apt does: the time of the file is what the server said, and is asked for next time. When it was last used is
+	// its time of access.
+	await utimes(kept, new Date(), Number.isNaN(modified) ? 0 : modified / 1000);
 	return after;
 }
 

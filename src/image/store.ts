@@ -1,6 +1,6 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder } from "../debian/index.ts";
+import { cacheFolder, unusedDownloads } from "../debian/index.ts";
 import { imagesFolder } from "./build.ts";
 import { readJson } from "./cache.ts";
 import { type Image, openImage } from "./open.ts";
@@ -37,12 +37,15 @@ export interface PrunedCache {
 
 /** What is younger may be a build at work, or its layers before the image is whole. Milliseconds. */
 const settled = 3600_000;
+/** Packages, lists of packages and unpacked tools that nobody used for so long go with every pruning. Milliseconds. */
+const unusedMax = 30 * 24 * 3600_000;
 
 /**
  * Removes images, those unpacked from tarballs too, and the layers, kernels, lists of modules and victims that no kept
  * image was made from or into: all but the newest `keep` of each kind. Of one kind are images of the same name, release
  * and architecture, made for any machine or each for one. Damaged ones and drafts go, too; nothing of the last hour
- * but whole images. With `packages`, downloaded packages go, too.
+ * but whole images. Packages, lists of packages and unpacked tools go when nobody used them for 30 days; with `packages`,
+ * all of them.
  */
 export async function pruneCache(options: {
 	readonly cache?: string;
@@ -53,7 +56,8 @@ export async function pruneCache(options: {
 	readonly clock?: () => number;
 }): Promise<PrunedCache> {
 	const cache = options.cache ?? cacheFolder();
-	const before = (options.clock ?? Date.now)() - settled;
+	const now = (options.clock ?? Date.now)();
+	const before = now - settled;
 	const removed: string[] = [];
 	const inUse = new Set<string>();
 	const digests = new Set<string>();
@@ -99,12 +103,22 @@ export async function pruneCache(options: {
 	);
 	// A victim has the digest of the image that it was made of in its name; the key that opens all of them stays.
 	await remove("victims", (name) => /^id_/.test(name) || digests.has(name.replace(/^.*-/, "")));
-	if (options.packages === true) removed.push(join(cache, "sha256"), join(cache, "partial"));
+	removed.push(
+		...(await unusedDownloads(cache, options.packages === true ? undefined : now - unusedMax)),
+	);
 	let freed = 0;
 	const seen = new Set<string>();
 	for (const path of removed) freed += await sizeOf(path, inUse, seen);
 	if (options.dryRun !== true) {
-		for (const path of removed) await rm(path, { recursive: true, force: true });
+		const aside = join(cache, ".removed");
+		if (removed.length > 0) await mkdir(aside, { recursive: true });
+		for (const [index, path] of removed.entries()) {
+			// At once, or who looks meanwhile, or after an interruption, would find half of a folder and take it for whole.
+			await rename(path, join(aside, `${process.pid}.${index}`)).catch(() =>
+				rm(path, { recursive: true, force: true }),
+			);
+		}
+		await rm(aside, { recursive: true, force: true });
 	}
 	return { removed, freed };
 }
@@ -128,7 +142,7 @@ async function sizeOf(
 	inUse: ReadonlySet<string>,
 	seen: Set<string>,
 ): Promise<number> {
-	const found = await stat(path).catch(() => undefined);
+	const found = await lstat(path).catch(() => undefined);
 	if (found === undefined) return 0;
 	if (found.isDirectory()) {
 		let sum = 0;

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -507,6 +507,30 @@ describe("yesterday's answer", () => {
 		};
 		expect((await openRepository(beside)).index.find("app")).toHaveLength(1);
 		await expect(openRepository(named)).rejects.toMatchObject({ code: "DEBIAN_FETCH" });
+	});
+
+	test("counts as used whenever it is asked for, whatever time the mirror gives it", async () => {
+		const { options } = await setUp();
+		const lists = join(options.cache ?? "", "lists");
+		const begun = Date.now() - 1000; // file systems round
+		const files = async () =>
+			(await readdir(lists))
+				.filter((name) => name.endsWith(".InRelease"))
+				.map((n) => join(lists, n));
+		await openRepository(options);
+		expect(await files()).toHaveLength(2);
+		for (const file of await files()) {
+			expect((await stat(file)).atimeMs).toBeGreaterThan(begun);
+			await utimes(file, 0, (await stat(file)).mtime);
+		}
+		await openRepository(options);
+		for (const file of await files()) {
+			expect((await stat(file)).atimeMs).toBeGreaterThan(begun);
+		}
+		const times = await Promise.all(
+			(await files()).map(async (file) => (await stat(file)).mtimeMs),
+		);
+		expect(times).toContain(now - hour);
 	});
 
 	test("a spoilt index in the cache is made again", async () => {
