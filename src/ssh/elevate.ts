@@ -29,6 +29,8 @@ interface Way {
 	readonly question?: Question;
 }
 
+/** How long `id` may take: where its disk hangs, that is for ever. */
+const idWithin = 10_000;
 /** How long a program may take that asks nobody. */
 const silentWithin = 30_000;
 /** How long one that asks the operator may take, all in all. */
@@ -45,8 +47,12 @@ export async function elevate(
 ): Promise<Elevated> {
 	const { signal, log = () => {}, prompt = noPrompt } = options;
 	const { user, host } = connection.login;
-	const already = await isRoot(connection, signal, silentWithin);
-	// On a disk that fails even `id` may not start any more. The name is believed then: whoever needs root will see.
+	const already = await isRoot(connection, signal, idWithin).catch((error: { code?: string }) => {
+		if (error.code !== "SSH_DEADLINE") throw error;
+		return undefined;
+	});
+	// On a disk that fails or hangs even `id` may not start any more. The name is believed then: whoever needs root
+	// will see.
 	if (already ?? user === "root") {
 		return { how: "root", exec: (words, given) => connection.exec(words, given) };
 	}
@@ -130,7 +136,8 @@ async function isRoot(
 		return result.code === 0 && /(?:^|[\r\n])0\s*$/.test(result.text);
 	} catch (error) {
 		const { code } = error as { code?: string };
-		if (code === "SSH_CHANNEL" || code === "SSH_ELEVATE" || code === "SSH_OUTPUT") return false;
+		if (code === "SSH_CHANNEL") return undefined;
+		if (code === "SSH_ELEVATE" || code === "SSH_OUTPUT") return false;
 		throw error;
 	}
 }

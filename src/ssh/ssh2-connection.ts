@@ -40,7 +40,7 @@ export interface LoginParts {
 	readonly release: () => void;
 }
 
-/** A server that says nothing for this long after authentication was sent is not going to (its own limit is 120 s). */
+/** A server that says nothing for this long after a login or a command was sent is not going to (its own limit is 120 s). */
 const answerWithin = 60_000;
 
 /** Logs in with ssh2 over a line. Rejects with the coded reason; the line is then closed. */
@@ -312,11 +312,34 @@ export class Ssh2Connection implements Connection {
 
 	#start(line: string, options: ExecOptions): Promise<Channel> {
 		this.#ensureOpen();
+		const { signal } = options;
 		return new Promise((resolve, reject) => {
+			let settled = false;
+			const settle = () => {
+				settled = true;
+				clearTimeout(timer);
+				signal?.removeEventListener("abort", onAbort);
+			};
+			const giveUp = (error: Error) => {
+				settle();
+				reject(error);
+			};
+			const onAbort = () => giveUp(aborted(this.#where, signal));
+			const late = { where: this.#where, field: line.slice(0, 200) };
+			const timer = setTimeout(
+				() => giveUp(sshError("SSH_DEADLINE", "the server does not start the command", late)),
+				answerWithin,
+			);
+			signal?.addEventListener("abort", onAbort, { once: true });
 			this.#client.exec(line, options.pty ? { pty: raw } : {}, (error, opened) => {
+				if (settled) {
+					opened?.close();
+					return;
+				}
+				settle();
 				// The exit code may lie in the packet behind the answer: whoever listens later misses it.
 				if (error) reject(this.#channelFault(error, line));
-				else resolve(this.#wrap(opened, options.signal));
+				else resolve(this.#wrap(opened, signal));
 			});
 		});
 	}
