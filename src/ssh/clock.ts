@@ -1,10 +1,11 @@
 import type { Prompt } from "./prompt.ts";
 
-/** A deadline for the other side that stands still while the operator is asked something. */
+/** A deadline for the other side of a login that stands still while the operator is asked something. */
 export class Clock {
 	#timer: NodeJS.Timeout | undefined;
 	#due: { readonly ms: number; readonly late: () => void } | undefined;
 	#asking = 0;
+	readonly #over: AbortController = new AbortController();
 
 	/** Calls `late` unless `stop` or another `start` comes within `ms` milliseconds of not asking. */
 	start(ms: number, late: () => void): void {
@@ -12,9 +13,11 @@ export class Clock {
 		this.#arm();
 	}
 
+	/** The login is over, well or ill: no deadline any more, and a question that is still open is taken back. */
 	stop(): void {
 		this.#due = undefined;
 		clearTimeout(this.#timer);
+		this.#over.abort();
 	}
 
 	/** The same prompt, with the clock stopped during each question and begun anew after it. */
@@ -25,7 +28,7 @@ export class Clock {
 				this.#asking++;
 				clearTimeout(this.#timer);
 				try {
-					return await prompt.ask(question, options);
+					return await prompt.ask(question, { ...options, signal: this.#over.signal });
 				} finally {
 					this.#asking--;
 					this.#arm();

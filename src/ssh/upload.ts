@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { EkexecError } from "../bytes/index.ts";
 import type { Executor, Uploaded, UploadOptions, UploadSource } from "./connection.ts";
-import { sshError, throwIfAborted } from "./error.ts";
+import { aborted, sshError, throwIfAborted } from "./error.ts";
 import { type RunOptions, run } from "./run.ts";
 import type { SharedSftp } from "./sftp.ts";
 import { uploadFault } from "./upload-fault.ts";
@@ -145,7 +145,7 @@ async function keptPrefix(
 	source: UploadSource,
 	path: string,
 	sftp: SharedSftp | undefined,
-	signal: AbortSignal | undefined,
+	signal: AbortSignal,
 ): Promise<number> {
 	const size = await sizeOf(ground, path, sftp, signal);
 	if (size === undefined || size === 0 || size > source.size) return 0;
@@ -201,10 +201,13 @@ async function sizeOf(
 	ground: UploadGround,
 	path: string,
 	sftp: SharedSftp | undefined,
-	signal: AbortSignal | undefined,
+	signal: AbortSignal,
 ): Promise<number | undefined> {
 	if (sftp !== undefined) {
-		const attributes = await new Promise<{ size: number } | undefined>((resolve) => {
+		const attributes = await new Promise<{ size: number } | undefined>((resolve, reject) => {
+			const stop = () => reject(aborted(ground.where, signal));
+			signal.addEventListener("abort", stop, { once: true });
+			if (signal.aborted) stop();
 			sftp.raw.lstat(path, (error, found) =>
 				resolve(error === undefined && found.isFile() ? found : undefined),
 			);
