@@ -74,6 +74,15 @@ const packages = [
 			{ name: `./${triplet}/libopened.so.1`, content: elf({ soname: "libopened.so.1" }) },
 		],
 	},
+	{
+		name: "linked",
+		fields: { Depends: "real" },
+		files: [{ name: "./usr/bin/linked", content: elf({ type: 2, needed: ["libreal.so.1"] }) }],
+	},
+	{
+		name: "real",
+		files: [{ name: `./${triplet}/libreal.so.1`, content: elf({ soname: "libreal.so.1" }) }],
+	},
 	{ name: "hidden", files: [{ name: "./usr/lib/dropped/of-hidden", content: "x" }] },
 	{ name: "hidden-data", files: [{ name: "./usr/lib/of-hidden-data", content: "x" }] },
 	{ name: "never", files: [{ name: "./usr/lib/of-never", content: "x" }] },
@@ -123,6 +132,15 @@ describe("packages that the user names", () => {
 			].sort(),
 		);
 		expect((await build({ lock })).digest).toBe(image.digest);
+	});
+
+	test("find the library that is a stand-in for all others", async () => {
+		const standIns = [{ library: `${triplet}/libreal.so.1`, answers: { all: 0 } }];
+		// This library has no table of symbols that a stand-in could be made of.
+		const linked = { recipe: { ...recipe, packages: ["tool", "linked"], standIns } };
+		await expect(build(linked)).rejects.toMatchObject({ code: "DEBIAN_ELF" });
+		const image = await build({ recipe: { ...recipe, standIns }, with: ["linked"] });
+		expect(await paths(image)).toContain(`${triplet}/libreal.so.1`);
 	});
 
 	test("one of the recipe's own that is named comes whole, too", async () => {

@@ -1,9 +1,13 @@
-import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { PackageRef } from "../../src/debian/index.ts";
 import { onceMade } from "../../src/image/cache.ts";
+import { indexModules, type KernelPackage, kernelBytes } from "../../src/image/kernel.ts";
+import { bestPacking } from "../../src/image/layer.ts";
+import { layerOf } from "../../src/image/layers.ts";
 
 let home = "";
 beforeEach(async () => {
@@ -75,12 +79,57 @@ test("nor does one whose process number another process has by now", async () =>
 	expect(await onceMade(join(home, "abc"), read, put)).toEqual(made);
 });
 
-test("while another process makes it, an interrupt is heard", async () => {
-	const other = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
-	onTestFinished(() => void other.kill());
-	await mkdir(join(home, `abc.${other.pid}.00000000`));
+const kernel: KernelPackage = {
+	release: "6.1",
+	kernel: new Uint8Array(8),
+	modules: new Map(),
+	files: { order: "", builtin: "" },
+};
+const ref: PackageRef = {
+	...{ name: "linux", version: "1", arch: "amd64", size: 1, sha256: "ab", path: "x" },
+	archive: "main",
+};
+test.each<[string, (open: () => Promise<KernelPackage>, signal?: AbortSignal) => Promise<unknown>]>(
+	[
+		[
+			"a layer",
+			(open, signal) => {
+				const shop = {
+					cache: home,
+					architecture: "amd64",
+					packing: bestPacking(),
+					signal,
+				} as const;
+				return layerOf(shop, "base", "base", [], async () => {
+					await open();
+					return { entries: [], contents: { files: [] }, packages: [] };
+				});
+			},
+		],
+		["the kernel", (open, signal) => kernelBytes(home, ref, open, signal)],
+		[
+			"the list of modules",
+			(open, signal) => indexModules(join(home, "m"), open, signal === undefined ? {} : { signal }),
+		],
+	],
+)("who waits for %s that another one makes hears an interrupt", async (_name, want) => {
+	let give: (kernel: KernelPackage) => void = () => {};
+	const given = new Promise<KernelPackage>((resolve) => {
+		give = resolve;
+	});
+	let first: Promise<unknown> | undefined;
+	await new Promise<void>((begun) => {
+		first = want(() => {
+			begun();
+			return given;
+		});
+	});
+	// Who was first is told by the file system's clock, which ticks every few milliseconds.
+	await sleep(50);
 	const stop = new AbortController();
-	const waiting = onceMade(join(home, "abc"), read, put, stop.signal);
+	const second = want(() => Promise.reject(new Error("made twice")), stop.signal);
 	stop.abort();
-	await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
+	await expect(second).rejects.toMatchObject({ name: "AbortError" });
+	give(kernel);
+	await first;
 });

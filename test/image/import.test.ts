@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { importImage } from "../../src/image/index.ts";
+import { importImage, importLoose } from "../../src/image/index.ts";
 import { commandLineOfRun } from "../../src/image/nixos.ts";
 import { tar } from "../debian/make.ts";
 
@@ -54,6 +54,29 @@ test.each([
 	await expect(imported(folder)).rejects.toMatchObject({
 		code: "IMAGE_FORMAT",
 		details: { expected: expect.stringContaining(expected) },
+	});
+});
+
+test("a folder of a kernel and an initrd is nothing that a signature could be of", async () => {
+	const folder = join(home, "loose");
+	await mkdir(folder);
+	for (const name of ["kernel", "initrd", "cmdline"]) await writeFile(join(folder, name), "x");
+	for (const options of [{ signature: join(folder, "cmdline") }, { sha256: "ab".repeat(32) }]) {
+		await expect(importImage(folder, { ...options, cache: home })).rejects.toMatchObject({
+			code: "IMAGE_UNSIGNED",
+		});
+	}
+});
+
+test("a file that changes while it is copied is not kept under its former digest", async () => {
+	const kernel = join(home, "kernel");
+	await writeFile(kernel, "x");
+	// Says something else each time.
+	const initrd = "/proc/sys/kernel/random/uuid";
+	const loose = { kernel, initrd, commandLine: "", adapter: "stage1" } as const;
+	await expect(importLoose(loose, { cache: home })).rejects.toMatchObject({
+		code: "IMAGE_DAMAGED",
+		details: { where: initrd },
 	});
 });
 

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { utf8 } from "../../src/bytes/index.ts";
 import { codecs } from "../../src/compress/index.ts";
 import { type CpioEntry, readCpio } from "../../src/cpio/index.ts";
@@ -64,6 +64,39 @@ test("the layer unpacks to what was put in", async () => {
 	expect(whole.length).toBe(written.unpackedSize);
 	const names = [...readCpio(whole)].map((entry) => Buffer.from(entry.name).toString());
 	expect(names).toEqual(["usr", "usr/bin", "usr/bin/b", "bin", "usr/bin/c", "etc", "etc/a"]);
+});
+
+test("a disk that takes less than it was given loses nothing", async () => {
+	const probe = await open(join(home, "probe"), "w");
+	const handles = Object.getPrototypeOf(probe) as FileHandle;
+	await probe.close();
+	const { write } = handles;
+	const half = vi.spyOn(handles, "write").mockImplementation(function (
+		this: FileHandle,
+		buffer: unknown,
+		offset: unknown,
+	) {
+		const bytes = buffer as Uint8Array;
+		const from = typeof offset === "number" ? offset : 0;
+		return Reflect.apply(write, this, [bytes, from, Math.ceil((bytes.length - from) / 2)]);
+	});
+	onTestFinished(() => half.mockRestore());
+	const written = await writeLayer(join(home, "4"), entries, { codec: "gzip", level: 6 });
+	expect(half.mock.calls.length).toBeGreaterThan(1);
+	expect((await readFile(join(home, "4"))).length).toBe(written.size);
+});
+
+test.each([
+	["grown", 9, undefined],
+	["shrunk", 11, undefined],
+	["written over", 10, "ab".repeat(32)],
+])("a file that was %s since it was looked at does not get in", async (_name, size, sha256) => {
+	const path = join(home, "changes");
+	await writeFile(path, "0123456789");
+	const ref = { path, ...(sha256 === undefined ? {} : { sha256 }) };
+	const entry = { kind: "file", name: "a", content: { size, ref } } as const;
+	const layer = writeLayer(join(home, `5-${size}`), [entry], { codec: "gzip", level: 1 });
+	await expect(layer).rejects.toMatchObject({ code: "IMAGE_OVERLAY" });
 });
 
 test("scripts without interpreter and links to nothing go, what is used stays", () => {
