@@ -10,7 +10,6 @@ import { EkexecError, type ErrorDetails } from "../bytes/index.ts";
  * - `NETLINK_SEQUENCE` a message of another dump among those of this one
  * - `NETLINK_ERRNO` the kernel answered with an error
  * - `NETLINK_OVERRUN` the kernel says that it lost messages
- * - `NETLINK_INTERRUPTED` the state went on changing while it was read
  * - `NETLINK_UNFINISHED` the dump has no end
  * - `NETLINK_CONTAINER` a file of raw dumps that is none
  * - `NETLINK_UNAVAILABLE` no netlink socket here: another system than Linux, or no `netlink` package
@@ -25,7 +24,6 @@ export type NetlinkCode =
 	| "NETLINK_SEQUENCE"
 	| "NETLINK_ERRNO"
 	| "NETLINK_OVERRUN"
-	| "NETLINK_INTERRUPTED"
 	| "NETLINK_UNFINISHED"
 	| "NETLINK_CONTAINER"
 	| "NETLINK_UNAVAILABLE"

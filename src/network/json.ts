@@ -73,10 +73,11 @@ const textMembers: ReadonlySet<string> = new Set([
 	"peer",
 ]);
 /** Members of the model that hold lists; `group` of a link is a number. */
-const listMembers: ReadonlySet<string> = new Set([
-	...["alternativeNames", "arpTargets", "flags", "options", "search", "servers", "vlans", "hops"],
-	...["ingress", "egress", "sourcePort", "destinationPort", "uids"],
-]);
+const listMembers: ReadonlySet<string> = new Set(
+	"alternativeNames arpTargets neighbourTargets flags options search servers vlans hops ingress egress sourcePort destinationPort uids selectors".split(
+		" ",
+	),
+);
 /** Members that hold objects; `port` of a tunnel is a number. */
 const objectMembers: ReadonlySet<string> = new Set(["details", "port", "metrics"]);
 

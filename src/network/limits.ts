@@ -154,6 +154,9 @@ function limitDetails(
 	}
 }
 
+/** What the kernel takes where a mode needs monitoring and none is set (BOND_DEFAULT_MIIMON), in ms. */
+const defaultMiimon = 100;
+
 function limitBond(details: BondDetails, lose: (what: string) => void): BondDetails {
 	const { activePort: _state, ...rest } = details;
 	/** A setting that will be what the kernel makes it. */
@@ -174,6 +177,13 @@ function limitBond(details: BondDetails, lose: (what: string) => void): BondDeta
 	};
 	known("transmitHashPolicy", ["layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4"]);
 	known("arpValidate", ["none", "active", "backup", "all"]);
+	if (rest.neighbourTargets !== undefined) {
+		lose("ns_ip6_target");
+		delete rest.neighbourTargets;
+		// Watching by ARP without anybody to ask would take every port for dead.
+		if (rest.arpTargets === undefined && (rest.arpInterval ?? 0) > 0)
+			Object.assign(rest, { arpInterval: 0, miimon: defaultMiimon });
+	}
 	usual("peerNotifyDelay", 0, "peer_notif_delay");
 	usual("lacpActive", true, "lacp_active off");
 	usual("arpMissedMax", 2, "arp_missed_max");

@@ -109,6 +109,7 @@ function selects(rule: Rule, flow: Flow, vrfTable: number | undefined): boolean 
 		(rule.mark === undefined || rule.mark === 0 || rule === flow.markedFor) &&
 		(rule.tos === undefined || rule.tos === 0) &&
 		rule.tunnelId === undefined &&
+		rule.selectors === undefined &&
 		(rule.ipProtocol === undefined || rule.ipProtocol === flow.ipProtocol) &&
 		within(rule.sourcePort, flow.sourcePort) &&
 		within(rule.destinationPort, flow.destinationPort) &&

@@ -55,6 +55,7 @@ export interface Link {
 	readonly driver?: string;
 	/** Place of the device in sysfs, below /sys/devices. */
 	readonly devicePath?: string;
+	readonly wireless?: true;
 	/** A function that another card of this host makes (SR-IOV). */
 	readonly virtualFunction?: true;
 	/** What the kind needs to be made again. */
@@ -99,6 +100,8 @@ export interface BondDetails {
 	readonly useCarrier?: boolean;
 	readonly arpInterval?: number;
 	readonly arpTargets?: readonly string[];
+	/** IPv6 addresses that are asked for like `arpTargets`. */
+	readonly neighbourTargets?: readonly string[];
 	readonly arpValidate?: string;
 	readonly arpAllTargets?: string;
 	readonly arpMissedMax?: number;
@@ -350,6 +353,8 @@ export interface Rule {
 	readonly suppressGroup?: number;
 	readonly tunnelId?: string;
 	readonly flow?: number;
+	/** What else it selects by that the model does not hold: flow labels, parts of ports, … */
+	readonly selectors?: readonly string[];
 }
 
 export interface Nexthop {

@@ -225,20 +225,20 @@ function keptApart(
 	// What is set last gives way.
 	const rank = (route: Route): number => (ofLogin.has(route) ? 0 : learnt.has(route) ? 2 : 1);
 	const ordered = routes.filter((route) => route.family === 6).sort((a, b) => rank(a) - rank(b));
-	for (const [index, route] of ordered.entries()) {
-		const same = ordered.filter(
-			(other) =>
-				other.table === route.table &&
-				other.destination === route.destination &&
-				other.from === route.from,
-		);
-		const isTaken = ordered
-			.slice(0, index)
+	const alike = new Map<string, Route[]>();
+	const groupOf = ({ table, destination, from }: Route): Route[] => {
+		const key = `${table} ${destination} ${from}`;
+		const group = alike.get(key) ?? [];
+		alike.set(key, group);
+		return group;
+	};
+	for (const route of ordered) groupOf(route).push(route);
+	for (const route of ordered) {
+		const same = groupOf(route);
+		const isTaken = same
+			.slice(0, same.indexOf(route))
 			.some(
-				(other) =>
-					same.includes(other) &&
-					metricOf(other) === route.metric &&
-					(learnt.has(other) || learnt.has(route)),
+				(other) => metricOf(other) === route.metric && (learnt.has(other) || learnt.has(route)),
 			);
 		if (!isTaken) continue;
 		let next = route.metric ?? 0;
@@ -309,6 +309,8 @@ function planRules(
 			reason = "jumps between rules cannot be carried";
 		else if (rule.tunnelId !== undefined || rule.flow !== undefined)
 			reason = "tunnel ids and realms cannot be carried";
+		else if (rule.selectors !== undefined)
+			reason = `selection by ${rule.selectors.join(" and ")} cannot be carried`;
 		else if (gone(rule.incoming) || gone(rule.outgoing)) reason = "its link is left out";
 		else if (rule.action === "lookup" && !filled.has(rule.table ?? 0))
 			reason = "its table holds nothing that is carried";

@@ -1,8 +1,9 @@
 import { EkexecError } from "../bytes/index.ts";
 import type { NetworkCode } from "./error.ts";
-import { widthOf } from "./ip.ts";
+import { familyOf, widthOf } from "./ip.ts";
 import { Leavings, type LeftOut } from "./left-out.ts";
 import { withinLimits } from "./limits.ts";
+import { lookUp } from "./lookup.ts";
 import { type LinkMatch, matchesOf } from "./match.ts";
 import type { Link, Network, Rule } from "./model.ts";
 import { type Rename, renames } from "./names.ts";
@@ -112,6 +113,13 @@ export function planNetwork(network: Network, options: PlanOptions = {}): Plan {
 			`nothing but its name tells ${originalName} from other network cards${name === originalName ? "" : ` (it will be ${name})`}: the rescue system may take another one for it`,
 		);
 	}
+	for (const server of resolver.servers) {
+		const links = linksTo(network, server);
+		if (links.length > 0 && !links.some((name) => carried.has(name)))
+			warnings.push(
+				`the way to nameserver ${server} is ${links.join(" or ")}, which is left out: it may not answer`,
+			);
+	}
 	leavings.add("setting", "nftables, iptables", "firewalls are not carried over");
 	const lost = wayBack !== undefined && !carries(planned, wayBack, network, to);
 	return {
@@ -140,6 +148,15 @@ function lookForWayBack(
 		if (error instanceof EkexecError && error.kind === "refused") return { refusal: error };
 		throw error;
 	}
+}
+
+/** Links by which a packet to this address may leave. */
+function linksTo(network: Network, destination: string): readonly string[] {
+	const [address = "", zone] = destination.split("%", 2);
+	const source = familyOf(address) === 4 ? "0.0.0.0" : "::";
+	const flow = { source, destination: address, ipProtocol: 17, destinationPort: 53, uid: 0 };
+	const found = lookUp(network, zone === undefined ? flow : { ...flow, zone });
+	return found?.ways.map(({ link }) => link) ?? [];
 }
 
 /** An address on no card is found by those only who are told the way to it. */

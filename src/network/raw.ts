@@ -41,6 +41,7 @@ export const networkSymlinks: readonly string[] = [
 	"/sys/class/net/*",
 	"/sys/class/net/*/device/driver",
 	"/sys/class/net/*/device/physfn",
+	"/sys/class/net/*/phy80211",
 ];
 
 /** Largest file read: lease databases grow, and the end is what counts; none that matters is near this. */

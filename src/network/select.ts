@@ -23,10 +23,7 @@ export interface Wishes {
 	readonly keep: ReadonlySet<string>;
 }
 
-const tunnels = [
-	...["gre", "gretap", "ipip", "sit", "ip6gre", "ip6gretap", "ip6tnl", "vti", "vti6"],
-	...["vxlan"],
-];
+const tunnels = "gre gretap ipip sit ip6gre ip6gretap ip6tnl vti vti6 vxlan".split(" ");
 
 /** Kinds that only mean something to the workload that made them, with the words for the plan. */
 const workloads: Readonly<Record<string, string>> = {
@@ -118,7 +115,8 @@ function hardware(link: Link, byName: ReadonlyMap<string, Link>, wanted: boolean
 		return no(`the fast path of ${master.name}, which finds it again by itself`);
 	if (link.virtualFunction === true)
 		return no("a virtual function (SR-IOV) of a card of this host, which the rescue kernel ends");
-	if (/^(wl|wlan|ath|ra)\d|^wl[xpo]/.test(link.name))
+	// By the name too: a network from a file may not tell more.
+	if (link.wireless === true || /^(wl|(wifi|ath|ra)\d)/.test(link.name))
 		return no("wireless: its credentials stay on the host");
 	return wanted ? yes : no("is down");
 }

@@ -182,6 +182,40 @@ describe("plan", () => {
 		});
 	});
 
+	test("what is left out: wireless cards by any name, rules with selectors of their own", () => {
+		const names = ["wls1", "wlP2p1s0", "wifi0", "wlan0"];
+		const links = names.map((name, at) => card(name, `52:54:00:00:00:0${at}`));
+		const odd = card("enp9s0", "52:54:00:00:00:09", { wireless: true });
+		const rules = [
+			{ family: 4, priority: 9, action: "lookup", table: 254, selectors: ["dscp mask"] } as const,
+		];
+		const plan = planNetwork(network({ links: [...links, odd], rules }));
+		expect(plan.network.links.map(({ name }) => name)).toEqual(["lo"]);
+		expect(plan.network.rules).toEqual([]);
+		expect(plan.leftOut.map(({ reason }) => reason)).toEqual(
+			expect.arrayContaining(["selection by dscp mask cannot be carried"]),
+		);
+	});
+
+	test("a nameserver behind a link that is left out is told", () => {
+		const warnings = (server: string) =>
+			planNetwork(
+				network({
+					links: [card("enp1s0", mac), virtual("vpn0", "tun", { type: "none" })],
+					addresses: [address("enp1s0", "192.0.2.10/24"), address("vpn0", "10.8.0.2/24")],
+					routes: [
+						route("default via 192.0.2.1 dev enp1s0"),
+						route("10.8.0.0/24 dev vpn0", { protocol: "kernel" }),
+					],
+					resolver: { servers: [server], search: [], options: [], source: "/etc/resolv.conf" },
+				}),
+			).warnings;
+		expect(warnings("192.0.2.53")).toEqual([]);
+		expect(warnings("10.8.0.1")).toEqual([
+			"the way to nameserver 10.8.0.1 is vpn0, which is left out: it may not answer",
+		]);
+	});
+
 	test("what a routing daemon announces is missed, the more so for a login that depends on it", () => {
 		const planOf = (protocol: string, link: string, kind?: "dummy") => {
 			const links = [card("enp1s0", mac), ...(kind === undefined ? [] : [virtual(link, kind)])];

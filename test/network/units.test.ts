@@ -298,6 +298,43 @@ describe("options", () => {
 		]);
 	});
 
+	test("a VLAN is told its MAC only where that is not its parent's", () => {
+		const vlan = (mac: string | undefined) =>
+			units(
+				planNetwork(
+					network({
+						links: [
+							one,
+							virtual("v5", "vlan", {
+								parent: "enp1s0",
+								details: vlanDetails(5),
+								...(mac === undefined ? {} : { mac }),
+							}),
+						],
+					}),
+				),
+			)["00-ekexec-v5.netdev"]?.filter((line) => line.startsWith("MACAddress="));
+		expect(vlan(one.mac)).toEqual([]);
+		expect(vlan("02:00:00:00:00:05")).toEqual(["MACAddress=02:00:00:00:00:05"]);
+	});
+
+	test("a bond that asks IPv6 neighbours only watches its carriers instead", () => {
+		const bond = (more: object) => {
+			const details = { kind: "bond", mode: "active-backup", arpInterval: 1000, ...more } as const;
+			const links = [{ ...one, master: "bond0" }, virtual("bond0", "bond", { details })];
+			const plan = planNetwork(network({ links }));
+			const lines = units(plan)["00-ekexec-bond0.netdev"] ?? [];
+			const lost = plan.leftOut.flatMap(({ examples }) => examples);
+			return [lines.filter((line) => /Sec|Targets/.test(line)), lost[0]];
+		};
+		const neighbourTargets = ["2001:db8::1"];
+		expect(bond({ neighbourTargets })).toEqual([["MIIMonitorSec=100ms"], "ns_ip6_target of bond0"]);
+		expect(bond({ neighbourTargets, arpTargets: ["192.0.2.1"] })).toEqual([
+			["ARPIntervalSec=1000ms", "ARPIPTargets=192.0.2.1"],
+			"ns_ip6_target of bond0",
+		]);
+	});
+
 	test("a way without gateway, or onlink, becomes nexthop objects with fresh ids", () => {
 		const hops = [
 			{ link: "enp1s0", weight: 1 },

@@ -209,7 +209,11 @@ describe("way back", () => {
 			expect(plan.wayBackLinks).toEqual(["enp2s0"]);
 			expect(plan.network.rules.filter(({ from }) => from !== undefined)).toEqual([
 				{
-					...{ family: 4, priority: 90, action: "lookup", table: 100, protocol: "static" },
+					family: 4,
+					priority: 90,
+					action: "lookup",
+					table: 100,
+					protocol: "static",
 					from: "198.18.0.10/32",
 				},
 			]);

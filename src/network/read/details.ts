@@ -57,10 +57,10 @@ function vlan(data: NonNullable<LinkInfo["vlan"]>): VlanDetails {
 	};
 }
 
-const hashPolicies = [...["layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"]];
-const arpValidates = [
-	...["none", "active", "backup", "all", "filter", "filter_active", "filter_backup"],
-];
+const hashPolicies = "layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac".split(" ");
+const arpValidates = "none active backup all filter filter_active filter_backup".split(" ");
+
+const filled = (list: readonly string[] | undefined) => (list?.length === 0 ? undefined : list);
 
 function bond(data: NonNullable<LinkInfo["bond"]>, nameOfIndex: NameOfIndex): BondDetails {
 	return defined({
@@ -72,10 +72,8 @@ function bond(data: NonNullable<LinkInfo["bond"]>, nameOfIndex: NameOfIndex): Bo
 		peerNotifyDelay: data.peerNotifDelay,
 		useCarrier: truth(data.useCarrier),
 		arpInterval: data.arpInterval,
-		arpTargets:
-			data.arpIpTarget === undefined || data.arpIpTarget.length === 0
-				? undefined
-				: data.arpIpTarget,
+		arpTargets: filled(data.arpIpTarget),
+		neighbourTargets: filled(data.nsIp6Target),
 		arpValidate: pick(arpValidates, data.arpValidate),
 		arpAllTargets: pick(["any", "all"], data.arpAllTargets),
 		arpMissedMax: data.missedMax,
@@ -156,7 +154,12 @@ const greKey = 0x2000;
 
 function tunnel(info: LinkInfo): TunnelDetails | undefined {
 	const gre = info.gre;
-	const hasKey = (flags: number | undefined) => Math.floor((flags ?? 0) / greKey) % 2 === 1;
+	const ip = info.iptun ?? info.ip6tnl;
+	// Foo over UDP, checksums and sequence numbers are not in the model.
+	const encap = (gre ?? ip)?.encapType ?? 0;
+	const isPlain = (flags: number | undefined) => (flags ?? 0) === 0 || flags === greKey;
+	if (encap !== 0 || !isPlain(gre?.iflags) || !isPlain(gre?.oflags)) return undefined;
+	const hasKey = (flags: number | undefined) => flags === greKey;
 	if (gre !== undefined && gre.collectMetadata === undefined && gre.erspanVer === undefined) {
 		return defined({
 			kind: "tunnel" as const,
@@ -170,7 +173,6 @@ function tunnel(info: LinkInfo): TunnelDetails | undefined {
 			encapsulationLimit: gre.encapLimit,
 		});
 	}
-	const ip = info.iptun ?? info.ip6tnl;
 	if (ip !== undefined && ip.collectMetadata === undefined) {
 		return defined({
 			kind: "tunnel" as const,

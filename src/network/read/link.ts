@@ -70,8 +70,11 @@ export function readLink(
 
 /** Types whose hardware address is the IP address of their near end. */
 const overIp: ReadonlySet<number> = new Set([
-	...[hardwareTypes.tunnel, hardwareTypes.tunnel6, hardwareTypes.sit],
-	...[hardwareTypes.ipgre, hardwareTypes.ip6gre],
+	hardwareTypes.tunnel,
+	hardwareTypes.tunnel6,
+	hardwareTypes.sit,
+	hardwareTypes.ipgre,
+	hardwareTypes.ip6gre,
 ]);
 
 function hardwareAddress(link: WireLink): string | undefined {
@@ -101,18 +104,17 @@ function permanentMac(
 function sysfs(
 	name: string,
 	raw: RawNetwork,
-): Pick<Link, "driver" | "devicePath" | "virtualFunction"> {
-	const device = raw.symlinks.get(`/sys/class/net/${name}`);
-	const driver = raw.symlinks.get(`/sys/class/net/${name}/device/driver`);
-	const path = device?.match(/\/devices\/(?!virtual\/)(.+)\/net\/[^/]+$/)?.[1];
+): Pick<Link, "driver" | "devicePath" | "wireless" | "virtualFunction"> {
+	const folder = `/sys/class/net/${name}`;
+	const has = (link: string) =>
+		raw.symlinks.has(`${folder}/${link}`) ? (true as const) : undefined;
 	return defined({
 		// What a link in sysfs says is the target's to choose, and this is printed.
-		driver: driver?.match(/\/drivers\/([\w.-]+)$/)?.[1],
-		devicePath: path,
+		driver: raw.symlinks.get(`${folder}/device/driver`)?.match(/\/drivers\/([\w.-]+)$/)?.[1],
+		devicePath: raw.symlinks.get(folder)?.match(/\/devices\/(?!virtual\/)(.+)\/net\/[^/]+$/)?.[1],
+		wireless: has("phy80211"),
 		// In a virtual machine that was given one, there is no physical function beside it.
-		virtualFunction: raw.symlinks.has(`/sys/class/net/${name}/device/physfn`)
-			? (true as const)
-			: undefined,
+		virtualFunction: has("device/physfn"),
 	});
 }
 
@@ -155,7 +157,8 @@ export function readBridgeVlans(
 			);
 			begin = undefined;
 		}
-		if (link.afSpec?.vlanInfo !== undefined) found.set(link.index, vlans);
+		// The kernel is silent of a port without any, and so are cards that tell of themselves beside their bridge.
+		if (vlans.length > 0 || !found.has(link.index)) found.set(link.index, vlans);
 	}
 	return found;
 }

@@ -52,7 +52,20 @@ export function readRule(rule: WireRule): Rule | undefined {
 		suppressGroup: suppress(rule.suppressIfgroup),
 		tunnelId: rule.tunId === undefined ? undefined : String(rule.tunId),
 		flow: rule.flow,
+		selectors: selectorsBeyond(rule),
 	});
+}
+
+/** Masks of all ones are what a value without one means (net/core/fib_rules.c, net/ipv4/fib_rules.c). */
+function selectorsBeyond(rule: WireRule): readonly string[] | undefined {
+	const { flowlabel, sportMask = 0xffff, dportMask = 0xffff, dscpMask = 0x3f } = rule;
+	const found = [
+		...(flowlabel === undefined ? [] : ["flowlabel"]),
+		...(sportMask === 0xffff || sportMask === 0 ? [] : ["sport mask"]),
+		...(dportMask === 0xffff || dportMask === 0 ? [] : ["dport mask"]),
+		...(dscpMask === 0x3f ? [] : ["dscp mask"]),
+	];
+	return found.length === 0 ? undefined : found;
 }
 
 /** Only entries set by hand; the rest the kernel finds again. */

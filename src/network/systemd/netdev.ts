@@ -13,16 +13,18 @@ import { type Section, unitFile, type Value } from "./ini.ts";
 
 type Lines = readonly (readonly [string, Value])[];
 
-/** The .netdev file that makes a virtual link; undefined for hardware and lo. */
-export function renderNetdev(link: Link): string | undefined {
+/** The .netdev file that makes a virtual link, above `parent` if it has one; undefined for hardware and lo. */
+export function renderNetdev(link: Link, parent: Link | undefined): string | undefined {
 	if (link.kind === undefined) return undefined;
+	// A VLAN that was given none follows its parent's, which a bond may change (fail_over_mac active).
+	const inherits = link.kind === "vlan" && link.mac === parent?.mac;
 	const base: Section = {
 		name: "NetDev",
 		lines: [
 			["Name", link.name],
 			["Kind", link.kind],
 			// A VRF's own address is never seen; everything else keeps the one its neighbours know.
-			["MACAddress", hasEthernet(link) ? link.mac : undefined],
+			["MACAddress", hasEthernet(link) && !inherits ? link.mac : undefined],
 		],
 	};
 	return unitFile([base, ...(link.details === undefined ? [] : [section(link.details)])]);

@@ -42,7 +42,8 @@ export function renderUnits(plan: Plan): readonly UnitFile[] {
 		if (match !== undefined) {
 			files.push({ name: `${stem}.link`, content: linkFile(match) });
 		}
-		const netdev = link.type === "loopback" ? undefined : renderNetdev(link);
+		const netdev =
+			link.type === "loopback" ? undefined : renderNetdev(link, parentOf(network, link));
 		if (netdev !== undefined) files.push({ name: `${stem}.netdev`, content: netdev });
 		const text = networkFile(plan, link, match, placed.get(link.name) ?? []);
 		if (text !== undefined) files.push({ name: `${stem}.network`, content: text });
@@ -116,7 +117,7 @@ function linkSection(
 	hasAddresses: boolean,
 ): Lines {
 	const { wayBack, wayBackLinks, network } = plan;
-	const parent = network.links.find((each) => each.name === link.parent);
+	const parent = parentOf(network, link);
 	const loopback = link.type === "loopback";
 	// Members of a bond take its address; virtual links have theirs from the .netdev; InfiniBand's cannot be set.
 	const macIsItsOwn =
@@ -170,6 +171,10 @@ function networkSection(
 		...servers.map((each): Line => ["DNS", each]),
 		["Domains", search.length > 0 ? search.join(" ") : undefined],
 	];
+}
+
+function parentOf(network: Network, link: Link): Link | undefined {
+	return network.links.find((each) => each.name === link.parent);
 }
 
 /** What a link is to a bridge: a port of one, or one itself. */
