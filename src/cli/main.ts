@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { mkdirSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,13 @@ import { asFileError, showError } from "./show-error.ts";
 // Node 22.8 and later keep compiled code: in a folder of the user's own, as others could put theirs into /tmp.
 const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
 const caches = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-enableCompileCache?.(join(caches, "ekexec", "compiled"));
+const compiled = join(caches, "ekexec", "compiled");
+try {
+	mkdirSync(compiled, { recursive: true, mode: 0o755 });
+	enableCompileCache?.(compiled);
+} catch {
+	// A home that is read-only or not there: nothing is kept.
+}
 
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import {
 	mkdir,
 	readdir,
@@ -35,15 +35,22 @@ export function cacheFolder(
 }
 
 /**
- * Throws `DEBIAN_CACHE` for a folder that somebody else (root aside) owns or all may write to: what it holds is
- * believed and, if programs, run. A folder that is not there yet will be one's own.
+ * Makes the cache folder where there is none, with no right for others to write whatever the umask is. Throws
+ * `DEBIAN_CACHE` for one that somebody else (root aside) owns or all may write to: what it holds is believed and, if
+ * programs, run.
  */
-export async function checkOwner(
+export async function ownCache(
 	folder: string,
 	uid: number | undefined = process.getuid?.(),
 ): Promise<void> {
-	const found = await stat(folder).catch(() => undefined);
-	if (found === undefined || uid === undefined) return;
+	let found: Stats;
+	try {
+		await mkdir(folder, { recursive: true, mode: 0o755 });
+		found = await stat(folder);
+	} catch (error) {
+		throw cacheError(error, folder);
+	}
+	if (uid === undefined) return;
 	const writable = (found.mode & 0o002) !== 0;
 	if (!writable && (found.uid === uid || found.uid === 0)) return;
 	throw debianError("usage", "DEBIAN_CACHE", "others decide what is in the cache", {

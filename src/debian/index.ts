@@ -1,5 +1,5 @@
 // From a mirror to files: openRepository → solve → fetchPackages → readDeb. With a lock: readLock → fetchPackages → readDeb.
-export { cacheFolder, touch } from "./cache.ts";
+export { cacheFolder, ownCache, touch } from "./cache.ts";
 export { parseStanza, parseStanzas, type Stanza } from "./control.ts";
 export { type ReadDebOptions, readControl, readDeb } from "./deb.ts";
 export { inParallel } from "./download.ts";

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { EkexecError } from "../bytes/index.ts";
-import { blobStore, cacheFolder, checkOwner } from "./cache.ts";
+import { blobStore, cacheFolder, ownCache } from "./cache.ts";
 import { inParallel } from "./download.ts";
 import type { FetchOptions } from "./fetch.ts";
 import { type Context, openRelease } from "./inrelease.ts";
@@ -55,7 +55,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
 	return withDeadline(options, async (signal) => {
 		const keyring = await readKeyring(options.keyrings);
 		const cache = options.cache ?? cacheFolder(options.env);
-		await checkOwner(cache);
+		await ownCache(cache);
 		const store = blobStore(cache);
 		const now = (options.clock ?? Date.now)();
 		const anyAge = options.anyAge ?? false;

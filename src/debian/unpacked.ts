@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { access, link, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, arch as machineArch } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { cacheError, cacheFolder, checkOwner, touch } from "./cache.ts";
+import { cacheError, cacheFolder, ownCache, touch } from "./cache.ts";
 import { readDeb } from "./deb.ts";
 import { inParallel } from "./download.ts";
 import { readElf } from "./elf.ts";
@@ -59,7 +59,7 @@ export async function unpackPackages(
 		.update(JSON.stringify([layout, packages.map(({ sha256 }) => sha256), drop]))
 		.digest("hex");
 	const cache = options.cache ?? cacheFolder(options.env);
-	await checkOwner(cache);
+	await ownCache(cache);
 	const tools = join(cache, "tools");
 	const root = join(tools, key);
 	if (!(await exists(join(root, stamp)))) {

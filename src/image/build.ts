@@ -4,6 +4,7 @@ import {
 	cacheFolder,
 	chooseModules,
 	type Lock,
+	ownCache,
 	type PackageRef,
 	type RepositoryOptions,
 } from "../debian/index.ts";
@@ -122,6 +123,7 @@ export async function buildImage(options: BuildOptions = {}): Promise<BuiltImage
 	} = options;
 	const form = options.modules ?? "unpacked";
 	const cache = options.cache ?? cacheFolder(options.env);
+	await ownCache(cache);
 	const overlay = options.overlay === undefined ? undefined : await readOverlay(options.overlay);
 	const plan = await planPackages(options, recipe, architecture);
 	const { lock } = plan;

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { checkOwner } from "../../src/debian/cache.ts";
+import { ownCache } from "../../src/debian/cache.ts";
 import {
 	fetchPackages,
 	openRepository,
@@ -218,10 +218,13 @@ describe("refused", () => {
 		async () => {
 			const folder = await scratch();
 			const own = process.getuid?.() ?? 0;
-			await checkOwner(folder);
-			await checkOwner(join(folder, "none"));
+			await ownCache(folder);
+			const umask = process.umask(0);
+			await ownCache(join(folder, "none"));
+			process.umask(umask);
+			await ownCache(join(folder, "none"));
 			if (own === 0) await chown(folder, 1, 1);
-			await expect(checkOwner(folder, own === 0 ? own : own + 1)).rejects.toMatchObject({
+			await expect(ownCache(folder, own === 0 ? own : own + 1)).rejects.toMatchObject({
 				code: "DEBIAN_CACHE",
 				kind: "usage",
 			});
