@@ -12,11 +12,13 @@ import { asFileError, showError } from "./show-error.ts";
 const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
 const caches = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
 const compiled = join(caches, "ekexec", "compiled");
-try {
-	mkdirSync(compiled, { recursive: true, mode: 0o755 });
-	enableCompileCache?.(compiled);
-} catch {
-	// A home that is read-only or not there: nothing is kept.
+if (enableCompileCache !== undefined) {
+	try {
+		mkdirSync(compiled, { recursive: true, mode: 0o755 });
+		enableCompileCache(compiled);
+	} catch {
+		// A home that is read-only or not there: nothing is kept.
+	}
 }
 
 const interrupted = new AbortController();
