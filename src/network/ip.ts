@@ -57,6 +57,13 @@ export function networkOf(address: string, length: number): string {
 export function holds(prefix: string, address: string): boolean {
 	const { address: base, length } = splitPrefix(prefix);
 	if (familyOf(base) !== familyOf(address)) return false;
+	// Most IPv4 prefixes differ in the first number already, and of routes there may be a million.
+	if (
+		length >= 8 &&
+		base.includes(".") &&
+		!address.startsWith(base.slice(0, base.indexOf(".") + 1))
+	)
+		return false;
 	const [a, b] = [bytesOf(base), bytesOf(address)];
 	const whole = Math.floor(length / 8);
 	for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
