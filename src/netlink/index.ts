@@ -30,12 +30,12 @@ export {
 } from "./request.ts";
 export {
 	decodeSnapshot,
-	notThere,
 	type RawDump,
 	type RawSnapshot,
 	readSnapshot,
 	type Snapshot,
 	type SnapshotOptions,
+	unsupportedErrnos,
 	writeSnapshot,
 } from "./snapshot.ts";
 export { type Collected, type CollectOptions, collect } from "./socket.ts";

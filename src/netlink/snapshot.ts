@@ -47,7 +47,7 @@ export interface SnapshotOptions {
 }
 
 /** EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: the kernel was built without what was asked for. */
-export const notThere: readonly number[] = [93, 95, 97];
+export const unsupportedErrnos: readonly number[] = [93, 95, 97];
 
 /**
  * Decodes what was dumped, wherever it came from. Throws as `decodeDump`, with the name of the dump in `where`;
@@ -77,7 +77,7 @@ export function decodeSnapshot(raw: RawSnapshot, options: SnapshotOptions = {}):
 				if (told.interrupted || !dump.stable) unstable.push(name);
 			}
 		} catch (error) {
-			if (!isErrno(error, ...notThere)) throw error;
+			if (!isErrno(error, ...unsupportedErrnos)) throw error;
 			absent.push(name);
 		}
 	}

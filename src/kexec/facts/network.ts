@@ -3,8 +3,8 @@ import {
 	dumpNames,
 	dumpRequest,
 	groupMask,
-	notThere,
 	type RawDump,
+	unsupportedErrnos,
 } from "../../netlink/index.ts";
 import {
 	networkFileCap,
@@ -39,7 +39,7 @@ export function rawNetwork(evidence: Evidence): RawNetwork {
 		const pass = answer?.items.at(-1);
 		if (answer?.errno === 0 && pass !== undefined) {
 			dumps[name] = { bytes: pass.bytes, stable: pass.state !== "unstable" };
-		} else if (!notThere.includes(answer?.errno ?? 0)) {
+		} else if (!unsupportedErrnos.includes(answer?.errno ?? 0)) {
 			failures.push(`${name} (${errnoName(answer?.errno ?? 0)})`);
 		}
 	});
