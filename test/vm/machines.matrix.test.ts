@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { imageForTarget } from "../../src/cli/image-source.ts";
 import type { HostOptions } from "../../src/rescue/index.ts";
 import {
@@ -48,6 +50,20 @@ describe.skipIf(lacking)(`machines of other kinds ${lacking}`, () => {
 			const { plan } = await jumps(victim, "root@127.0.0.1", { image: usualImage });
 			expect(plan.memory?.total).toBeLessThan(512 * 1024 * 1024);
 		}));
+
+	test("one that cannot be started leaves no folder behind", async () => {
+		const { TMPDIR } = process.env;
+		const home = await mkdtemp(join(tmpdir(), "ekexec-start-"));
+		onTestFinished(async () => {
+			if (TMPDIR === undefined) delete process.env.TMPDIR;
+			else process.env.TMPDIR = TMPDIR;
+			await rm(home, { recursive: true });
+		});
+		process.env.TMPDIR = home;
+		const drive = () => Promise.reject(new Error("no disk"));
+		await expect(startVictim({ suite: "bookworm", drive })).rejects.toThrow("no disk");
+		expect((await readdir(home)).filter((name) => name.startsWith("ekexec-"))).toEqual([]);
+	});
 
 	test("256 MB of memory: refused by the budget, which is told", () =>
 		on({ suite: "bookworm", memory: 256 }, async (victim) => {
