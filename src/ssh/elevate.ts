@@ -66,13 +66,13 @@ export async function elevate(
 		tried.push(way.name);
 		for (let attempt = 0; attempt < maxAttempts; attempt++) {
 			let wrong = false;
-			const supply = async () => {
+			const supply = async (over: AbortSignal) => {
 				// One that gives up instead of asking again does not say why.
 				if (way.question?.again === undefined) wrong = true;
 				const program = way.prefix[0] ?? "";
 				password ??= await memory.prompt.ask(`[${program}] password for ${user}@${host}: `, {
 					...(attempt === 0 ? {} : { preface: "Sorry, try again." }),
-					...(signal === undefined ? {} : { signal }),
+					signal: signal === undefined ? over : AbortSignal.any([signal, over]),
 				});
 				return password;
 			};
@@ -146,7 +146,7 @@ async function isRoot(
 function through(
 	connection: Connection,
 	way: Way,
-	supply: () => Promise<string>,
+	supply: (signal: AbortSignal) => Promise<string>,
 	onWrong: () => void,
 ): Executor {
 	return {

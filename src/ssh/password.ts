@@ -25,13 +25,14 @@ const settlesWithin = 1000;
  * and question and preamble are taken out of what the caller reads. When it asks again the password was wrong: the
  * channel is then closed, since the program would take the caller's bytes for passwords.
  *
+ * @param supply finds the password; its signal fires when the command has ended and nobody wants it any more
  * @param pty whether the program talks on a terminal: then on stdout, else on stderr
  */
 export function answered(
 	channel: Channel,
 	question: Question,
 	pty: boolean,
-	supply: () => Promise<string>,
+	supply: (signal: AbortSignal) => Promise<string>,
 	onWrong: () => void,
 ): Channel {
 	let open: () => void = () => {};
@@ -56,10 +57,19 @@ export function answered(
 		channel.close();
 		return error;
 	};
+	const over = new AbortController();
 	later(askWithin, () => giveUp("the password was not asked for in time"));
 
 	let asked = false;
 	let held = "";
+	/** The end of what was said since, in which the question may have begun again. */
+	let tail = "";
+	const isAgain = (chunk: Buffer): boolean => {
+		if (question.again === undefined) return false;
+		const seen = tail + chunk.toString("latin1");
+		tail = seen.slice(1 - question.again.length);
+		return seen.includes(question.again);
+	};
 	// The terminal's newline behind the password, in whichever pieces it comes.
 	let newline = pty;
 	const afterNewline = (chunk: Buffer): Buffer => {
@@ -76,7 +86,7 @@ export function answered(
 	};
 	const give = async () => {
 		try {
-			const password = await supply();
+			const password = await supply(over.signal);
 			channel.stdin.write(`${password}\n`);
 			if (!pty) open();
 			// A program that prints no newline at all must not hold the input back for ever.
@@ -88,7 +98,7 @@ export function answered(
 	const talk = new Transform({
 		transform(chunk: Buffer, _encoding, done) {
 			if (asked) {
-				if (question.again !== undefined && chunk.includes(question.again)) {
+				if (isAgain(chunk)) {
 					onWrong();
 					done(giveUp("the password is wrong"));
 				} else done(null, afterNewline(chunk));
@@ -115,10 +125,14 @@ export function answered(
 		},
 	});
 	talk.on("error", () => {});
-	channel.exit.catch((error: Error) => {
-		stop();
-		refuse(error);
-	});
+	channel.exit.then(
+		() => over.abort(),
+		(error: Error) => {
+			stop();
+			refuse(error);
+			over.abort();
+		},
+	);
 
 	const stdin = new Writable({
 		highWaterMark: 256 * 1024,
@@ -144,6 +158,7 @@ export function answered(
 		exit: channel.exit,
 		close: () => {
 			stop();
+			over.abort();
 			channel.close();
 		},
 	};
