@@ -1,7 +1,6 @@
 import ssh2, { type AnyAuthMethod, type ParsedKey } from "ssh2";
-import { showBytes, utf8 } from "../bytes/index.ts";
 import type { AuthenticatedBy } from "./connection.ts";
-import { sshError } from "./error.ts";
+import { shown, sshError } from "./error.ts";
 import type { Identities, Identity } from "./identities.ts";
 import type { SshOptions } from "./options.ts";
 import type { Prompt } from "./prompt.ts";
@@ -149,13 +148,6 @@ export class Authentication {
 		};
 		ask().then(finish, (error: Error) => this.onBroken(error));
 	};
-}
-
-function shown(text: string): string {
-	return text
-		.split(/\r?\n/)
-		.map((line) => showBytes(utf8(line)))
-		.join("\n");
 }
 
 /**

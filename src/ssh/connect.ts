@@ -161,6 +161,7 @@ function masterParts(
 		prompt: session.prompt,
 		expectHostKey: options.expectHostKey,
 		signal: session.signal,
+		warn: session.warn,
 		log: session.log,
 		program: options.program ?? "ssh",
 	};

@@ -76,3 +76,11 @@ export function said(error: unknown): string {
 	const message = error instanceof Error ? error.message : String(error);
 	return showBytes(utf8(message.split(/\r?\n/, 1)[0] ?? ""));
 }
+
+/** A text of many lines from elsewhere, for a terminal: control characters are shown, not obeyed. */
+export function shown(text: string): string {
+	return text
+		.split(/\r?\n/)
+		.map((line) => showBytes(utf8(line)))
+		.join("\n");
+}

@@ -30,6 +30,7 @@ export interface MasterParts {
 	readonly prompt: Prompt;
 	readonly expectHostKey: PublicKey | "any" | undefined;
 	readonly signal: AbortSignal | undefined;
+	readonly warn: (message: string) => void;
 	readonly log: (message: string) => void;
 	/** The ssh to run; a name is looked up in PATH. */
 	readonly program: string;

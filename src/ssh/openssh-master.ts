@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startAskpass } from "./askpass.ts";
 import { aborted, sshError, throwIfAborted } from "./error.ts";
 import { type MasterParts, OpenSshConnection } from "./openssh-connection.ts";
 import { explain, type Heard, lastWords, listen } from "./openssh-talk.ts";
+import { privateFolder } from "./private-folder.ts";
 
 /** A login waits this long for the operator's answers and for the server, all in all. */
 const loginWithin = 5 * 60_000;
@@ -19,14 +19,15 @@ export async function openMaster(parts: MasterParts): Promise<OpenSshConnection>
 	const { options, signal, log } = parts;
 	const where = `${options.user}@${options.host}:${options.port}`;
 	throwIfAborted(signal, where);
-	const folder = mkdtempSync(join(privateFolders(), "ek-"));
+	const { path: folder, remove } = privateFolder();
 	const control = join(folder, "c");
 	// Whoever breaks off a question means the login, not one attempt of it.
 	let giveUp: (error: Error) => void = () => {};
-	const askpass = startAskpass(folder, parts.prompt, (error) => giveUp(error));
+	const { prompt, warn } = parts;
+	const askpass = startAskpass({ prompt, warn, onFault: (error) => giveUp(error) });
 	const clean = () => {
 		askpass.close();
-		rmSync(folder, { recursive: true, force: true });
+		remove();
 	};
 	const logFile = join(folder, "log");
 	let talk = "";
@@ -124,12 +125,6 @@ function readQuietly(path: string): string {
 	} catch {
 		return "";
 	}
-}
-
-/** A control socket's path has room for about 100 bytes, and its tokens and quotes mean something to ssh. */
-function privateFolders(): string {
-	const usual = tmpdir();
-	return /^[A-Za-z0-9_./+-]{1,80}$/.test(usual) ? usual : "/tmp";
 }
 
 /** Settings in front of the operator's own: the first value wins. */
