@@ -212,7 +212,7 @@ async function open(
 	}
 	const algorithms = chooseAlgorithms(options, hostKeys.types);
 	const identities = await collectIdentities(options, prompt, warn);
-	const { line, release } = await dial(options, session, given, depth);
+	const { line, release } = await dial(options, session, prompt, given, depth);
 	return login({
 		options,
 		line,
@@ -230,6 +230,7 @@ async function open(
 async function dial(
 	options: SshOptions,
 	session: Session,
+	prompt: Prompt,
 	given: ConnectOptions,
 	depth: number,
 ): Promise<{ line: Line; release: () => void }> {
@@ -260,7 +261,8 @@ async function dial(
 		}
 	}
 	if (options.proxyCommand !== undefined) {
-		return { line: dialCommand(options.proxyCommand, session.machine.env), release: () => {} };
+		const line = dialCommand(options.proxyCommand, session.machine.env, prompt, session.warn);
+		return { line, release: () => {} };
 	}
 	return { line: await dialTcp(options, session.signal), release: () => {} };
 }

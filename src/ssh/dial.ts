@@ -4,8 +4,10 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { showBytes, utf8 } from "../bytes/index.ts";
+import { startAskpass } from "./askpass.ts";
 import { aborted, said, sshError, throwIfAborted } from "./error.ts";
 import type { SshOptions } from "./options.ts";
+import type { Prompt } from "./prompt.ts";
 
 /** A way to the server's SSH port. */
 export interface Line {
@@ -112,18 +114,37 @@ function tcp(
 
 /**
  * Runs a ProxyCommand the way ssh does: by the operator's own shell, with exec in front so that no shell
- * stays between. It is the operator's own command line on the operator's own machine.
+ * stays between. It is the operator's own command line on the operator's own machine. Ctrl-C is for this process,
+ * which then still needs the line to undo things: the command has no terminal, and if it is an ssh, asks through us.
  */
-export function dialCommand(command: string, env: NodeJS.ProcessEnv): Line {
+export function dialCommand(
+	command: string,
+	env: NodeJS.ProcessEnv,
+	prompt: Prompt,
+	warn: (message: string) => void,
+): Line {
 	const shell = env.SHELL || "/bin/sh";
-	const child = spawn(shell, ["-c", `exec ${command}`], { env, stdio: ["pipe", "pipe", "pipe"] });
+	const askpass = startAskpass({ prompt, warn, onFault: (error) => stream.destroy(error) });
+	const child = spawn(shell, ["-c", `exec ${command}`], {
+		env: { ...env, ...askpass.env },
+		stdio: ["pipe", "pipe", "pipe"],
+		detached: true,
+	});
 	let talk = "";
 	child.stderr.setEncoding("utf8").on("data", (text: string) => {
 		talk = (talk + text).slice(-2000);
 	});
 	const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
 	child.on("error", (error) => stream.destroy(error));
-	stream.on("close", () => child.kill());
+	stream.on("close", () => {
+		askpass.close();
+		try {
+			// All of the group: it may be a pipeline.
+			if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
+		} catch {
+			// It has ended itself.
+		}
+	});
 	const ended = new Promise<void>((resolve) => {
 		child.once("close", () => resolve());
 		child.once("error", () => resolve());

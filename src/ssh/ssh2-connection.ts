@@ -84,14 +84,15 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 			return;
 		}
 
-		client.on("error", (error: Error & { level?: string }) => {
+		client.on("error", (error: Error & { level?: string; code?: unknown }) => {
 			parts.log(`ssh2: ${error.level ?? "error"}: ${error.message}`);
 			// A key that could not sign is one attempt that failed; the next one follows.
 			if (error.level === "agent") {
 				authentication.failure = error;
 				return;
 			}
-			fail(explain(error, where, phase, authentication));
+			// Of a ProxyCommand whose question was broken off.
+			fail(error.code === "SSH_ABORTED" ? error : explain(error, where, phase, authentication));
 		});
 		client.on("close", () =>
 			fail(sshError("SSH_LOST", `the connection was closed during ${phase}`, { where })),

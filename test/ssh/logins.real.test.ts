@@ -369,6 +369,24 @@ describe.skipIf(lacking)(`keys ${lacking}`, () => {
 			await connection.close();
 		});
 
+		test("an ssh as ProxyCommand asks through us, and breaking off ends the login", async () => {
+			const locked = make(`locked-${transport}`, "-t", "ed25519");
+			execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", passphrase, "-f", locked]);
+			const hop = `-p ${sshd.port} -i ${locked} -o UserKnownHostsFile=${known} -o IdentitiesOnly=yes`;
+			const settings = [`ProxyCommand=ssh -F none ${hop} -W %h:%p 127.0.0.1`];
+			const given = { machine, configFile: config, transport, settings };
+			const prompt = answering(passphrase);
+			const connection = await connect("final", { ...given, prompt });
+			expect(prompt.questions).toEqual([`Enter passphrase for key '${locked}': `]);
+			expect((await run(connection, ["echo", "far"])).text).toBe("far\n");
+			await connection.close();
+			const broken: Prompt = {
+				possible: true,
+				ask: () => Promise.reject(Object.assign(new Error("off"), { code: "SSH_ABORTED" })),
+			};
+			expect(await codeOf(connect("final", { ...given, prompt: broken }))).toBe("SSH_ABORTED");
+		});
+
 		test("a ProxyCommand that fails is told with its own words", async () => {
 			const settings = ["ProxyCommand=ls /nowhere-at-all", "HostKeyAlias=final"];
 			const given = { machine, configFile: config, transport, settings };
