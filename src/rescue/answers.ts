@@ -61,3 +61,12 @@ export async function lastLineOf(
 		.some((line) => line.includes(path) && line.trim().endsWith(": No such file or directory"));
 	return code === 1 && absent ? null : undefined;
 }
+
+/** Whether a kernel is loaded for kexec; undefined where the target does not say. */
+export async function kexecLoaded(
+	connection: Executor,
+	signal?: AbortSignal,
+): Promise<boolean | undefined> {
+	const state = lastLine(await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal));
+	return state === "1" ? true : state === "0" ? false : undefined;
+}

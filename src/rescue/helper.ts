@@ -26,6 +26,8 @@ export interface StartOptions {
 const ends: ReadonlySet<string> = new Set([
 	"SSH_LOST",
 	"SSH_ABORTED",
+	"HELPER_ENDED",
+	"HELPER_TIMEOUT",
 	"HELPER_NOT_KEPT",
 	"HELPER_VERSION",
 	"RESCUE_LOAD",
@@ -91,9 +93,10 @@ async function inFirstPlace<T>(
 				await connection.upload(bytesSource(binary), path, upload);
 				return await use(path);
 			} catch (error) {
+				// Whatever happened, interrupts included: nothing stays behind.
+				await removeFile(connection, path);
 				signal?.throwIfAborted();
 				if (!(error instanceof EkexecError) || ends.has(error.code)) throw error;
-				await removeFile(connection, path);
 				tried.push(`${place}: ${error.details.found ?? error.summary}`);
 			}
 		}

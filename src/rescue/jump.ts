@@ -1,15 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Facts, GoOptions } from "../kexec/index.ts";
-import { bootIdOf } from "./answers.ts";
-import type { Delivery } from "./deliver.ts";
-import { helperOf, isLoss, reopen, type SessionOptions } from "./session.ts";
-
-/** Milliseconds between two looks at a line that goes on breaking. */
-const lookEvery = 1000;
+import { EkexecError } from "../bytes/index.ts";
+import { complaintOf, type Facts, type GoOptions } from "../kexec/index.ts";
+import { bootIdOf, kexecLoaded } from "./answers.ts";
+import { rescueError } from "./error.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import { type Delivery, takeUp } from "./take-up.ts";
 
 /**
  * Gives the order to jump. Where the connection breaks with the order on its way, another one finds out whether it
  * arrived: a helper that still waits did not get it, and gets it again. False: nobody can tell.
+ * Once the order is on its way an interrupt no longer means that nothing was done: it throws {@link unknownOrder}, and
+ * so does an order to leave the kernel loaded of which nobody can tell.
  */
 export async function giveOrder(
 	target: string,
@@ -19,55 +19,62 @@ export async function giveOrder(
 	options: SessionOptions & { readonly remark: (text: string) => void },
 ): Promise<boolean> {
 	const { signal, remark } = options;
+	// A jump shows as another boot; a kernel that is only left loaded does not.
+	const over = async ({ connection }: Session): Promise<boolean> => {
+		if (order.via === "nothing") return false;
+		const bootId = await bootIdOf(connection, signal);
+		return bootId !== undefined && bootId !== facts.bootId;
+	};
 	for (;;) {
 		try {
 			await delivery.client.go(order);
 			return true;
 		} catch (error) {
-			signal?.throwIfAborted();
-			if (!isLoss(error)) throw error;
+			// What the helper says itself is sure; anything else says nothing of whether the order came through.
+			if (complaintOf(error) !== undefined) throw error;
 		}
 		remark("the connection was lost with the order on its way; looking whether it arrived");
-		delivery.client.destroy();
 		try {
-			if ((await findHelper(target, delivery, facts, options)) === "jumped") return true;
+			if ((await takeUp(target, delivery, { ...options, over })) === undefined) return true;
 		} catch (error) {
-			signal?.throwIfAborted();
+			if (signal?.aborted) throw unknownOrder(target, order, signal.reason);
 			// Nobody answers, or nobody waits any more: it is on its way, or gave up.
-			if (order.via === "nothing") throw error;
-			return false;
+			if (order.via !== "nothing") return false;
+			if (await staysLoaded(target, delivery, error)) return true;
+			throw unknownOrder(target, order, error);
 		}
+		// Nothing was done, and the helper is there to be told to drop it.
+		signal?.throwIfAborted();
 		remark("it did not; giving it again");
 	}
 }
 
 /**
- * Logs in again and takes up the helper that waits there, however often the connection breaks meanwhile, for as long
- * as it waits. Throws the last reason why it was not found.
+ * Whether the kernel that was to be left loaded is: a helper that waits no more left it so, or dropped everything, which
+ * is thrown. False: nobody can tell.
  */
-async function findHelper(
-	target: string,
-	delivery: Delivery,
-	facts: Facts,
-	options: SessionOptions,
-): Promise<"waits" | "jumped"> {
-	const { signal } = options;
-	const { token } = delivery;
-	const until = Date.now() + delivery.keep * 1000;
-	for (;;) {
-		const session = await reopen(target, delivery.session, options, until - Date.now());
-		delivery.session = session;
-		try {
-			const bootId = await bootIdOf(session.connection, signal);
-			if (bootId !== undefined && bootId !== facts.bootId) return "jumped";
-			delivery.client = await helperOf(session, "resume", { token, signal });
-			await delivery.client.resumed(signal ? { signal } : {});
-			return "waits";
-		} catch (error) {
-			signal?.throwIfAborted();
-			if (!isLoss(error) || Date.now() + lookEvery > until) throw error;
-			await session.connection.close();
-			await sleep(lookEvery, undefined, signal ? { signal } : {});
-		}
-	}
+async function staysLoaded(target: string, { session }: Delivery, lost: unknown): Promise<boolean> {
+	if (!(lost instanceof EkexecError) || lost.code !== "HELPER_NOT_KEPT") return false;
+	const loaded = await kexecLoaded(session.connection).catch(() => undefined);
+	if (loaded !== false) return loaded === true;
+	throw rescueError(
+		"failed",
+		"RESCUE_LOST",
+		"the connection was lost, and the order to leave the kernel loaded did not arrive",
+		{ where: target, remedy: "Run ekexec again.", cause: lost },
+	);
+}
+
+/** The error of an order whose fate nobody knows, for an operator who does not wait for what shows it. */
+export function unknownOrder(target: string, { via }: GoOptions, cause?: unknown): EkexecError {
+	const told = cause instanceof Error ? { found: cause.message, cause } : {};
+	const [order, remedy] =
+		via === "nothing"
+			? ["leave the kernel loaded", `It may be loaded: ekexec abort ${target} unloads it.`]
+			: [
+					"jump",
+					"Log in as root in some minutes: the rescue system answers, or the old one, which has dropped what was sent.",
+				];
+	const summary = `whether the order to ${order} arrived is not known`;
+	return rescueError("unproven", "RESCUE_LOST", summary, { where: target, remedy, ...told });
 }

@@ -5,12 +5,12 @@ import type { Facts, GoOptions, HelperClient, StagedFile } from "../kexec/index.
 import { formatTarget, parseTarget } from "../ssh/index.ts";
 import { unproven } from "./causes.ts";
 import { refusesAny, several } from "./check.ts";
-import { type Delivery, deliver, keepSeconds } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
 import { rescueError } from "./error.ts";
 import type { HostOptions, HostResult } from "./host-options.ts";
 import { identityOf, withIdentity } from "./identity.ts";
 import { chooseLayers, imageTraits } from "./image-traits.ts";
-import { giveOrder } from "./jump.ts";
+import { giveOrder, unknownOrder } from "./jump.ts";
 import { type LoadChoice, loadKernel, tryKernel } from "./load.ts";
 import { mib } from "./memory.ts";
 import { checkTarget, planRescue, type RescuePlan } from "./plan.ts";
@@ -20,6 +20,7 @@ import type { Step } from "./report.ts";
 import { describeFacts, describePlan, refusedError } from "./sentences.ts";
 import { helperOf, loginKnown, openSession, type Session } from "./session.ts";
 import { stagedFiles } from "./stage.ts";
+import { type Delivery, keepSeconds } from "./take-up.ts";
 
 /** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
 export async function check(target: string, options: HostOptions): Promise<HostResult> {
@@ -156,6 +157,7 @@ class Rescue {
 		await session.connection.close();
 		if (!options.wait) {
 			report({ event: "step", step: "prove", state: "skipped", detail: "not asked for" });
+			if (!sure) throw unknownOrder(this.#target, { via: options.via });
 			return { ...result, jumped: true };
 		}
 		const unsure = sure ? {} : { unsureFor: delivery.keep * 1000 };

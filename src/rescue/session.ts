@@ -10,7 +10,7 @@ import {
 	elevate,
 	type Prompt,
 } from "../ssh/index.ts";
-import { lastLine, tryRun } from "./answers.ts";
+import { kexecLoaded, lastLine, tryRun } from "./answers.ts";
 import { type HelperMode, startHelper, unloadKernel } from "./helper.ts";
 import type { LoginProof } from "./keys.ts";
 import type { LoginKnown } from "./plan.ts";
@@ -159,7 +159,7 @@ export async function unload(
 	{ connection, root, machine }: Session,
 	signal?: AbortSignal,
 ): Promise<boolean> {
-	const state = await tryRun(connection, ["cat", "/sys/kernel/kexec_loaded"], signal);
-	if (lastLine(state) === "0") return false;
-	return unloadKernel(connection, root, { signal, machine, seen: lastLine(state) === "1" });
+	const loaded = await kexecLoaded(connection, signal);
+	if (loaded === false) return false;
+	return unloadKernel(connection, root, { signal, machine, seen: loaded === true });
 }

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { HelperClient, Resumed } from "../kexec/index.ts";
+import { helperOf, isLoss, reopen, type Session, type SessionOptions } from "./session.ts";
+
+/** Where the delivery stands: login and conversation are others after a loss. */
+export interface Delivery {
+	session: Session;
+	client: HelperClient;
+	/** Parts staged so far, over all files. */
+	parts: number;
+	/** With it another connection finds the helper that this one left; the helper waits for so long. */
+	readonly token: string;
+	/** Seconds for which the helper keeps what it has when the connection is lost. */
+	readonly keep: number;
+}
+
+/** {@link Delivery.keep} unless told. */
+export const keepSeconds = 120;
+
+/** Milliseconds between two looks at a line that goes on breaking. */
+const lookEvery = 1000;
+
+/**
+ * Logs in again and takes up the helper that waits there, however often the connection breaks meanwhile, for as long
+ * as it waits. Each login is looked at first: undefined where `over` says that nothing is left to be taken up.
+ * Throws the last reason why the helper was not found; the login is there all the same, unless that was the reason.
+ */
+export async function takeUp(
+	target: string,
+	delivery: Delivery,
+	options: SessionOptions & { readonly over?: (session: Session) => Promise<boolean> },
+): Promise<Resumed | undefined> {
+	const { signal, over } = options;
+	const { token } = delivery;
+	const until = Date.now() + delivery.keep * 1000;
+	for (;;) {
+		delivery.client.destroy();
+		await delivery.session.connection.close();
+		delivery.session = await reopen(target, delivery.session, options, until - Date.now());
+		try {
+			if ((await over?.(delivery.session)) === true) return undefined;
+			delivery.client = await helperOf(delivery.session, "resume", { token, signal });
+			return await delivery.client.resumed(signal ? { signal } : {});
+		} catch (error) {
+			signal?.throwIfAborted();
+			if (!isLoss(error) || Date.now() + lookEvery > until) throw error;
+			await sleep(lookEvery, undefined, signal ? { signal } : {});
+		}
+	}
+}
