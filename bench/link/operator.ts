@@ -8,7 +8,7 @@ import { connect as connectTcp } from "node:net";
 import { performance } from "node:perf_hooks";
 import { about } from "../../src/cli/host-run.ts";
 import { type Image, openImage, readDrivers } from "../../src/image/index.ts";
-import { type Delivery, deliver, keepSeconds } from "../../src/rescue/deliver.ts";
+import { deliver } from "../../src/rescue/deliver.ts";
 import { identityOf } from "../../src/rescue/identity.ts";
 import {
 	chooseLayers,
@@ -20,6 +20,7 @@ import {
 } from "../../src/rescue/index.ts";
 import { loginKnown } from "../../src/rescue/session.ts";
 import { stagedFiles } from "../../src/rescue/stage.ts";
+import { type Delivery, keepSeconds } from "../../src/rescue/take-up.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
 import { ofChildren } from "../frame/frame.ts";
 

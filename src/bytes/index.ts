@@ -17,5 +17,5 @@ export {
 	u64,
 	type ValueOf,
 } from "./struct.ts";
-export { parseShown, showBytes, text, utf8, wrap } from "./text.ts";
+export { parseShown, printable, showBytes, text, utf8, wrap } from "./text.ts";
 export { anyCharacter, anyRun, oneOf, Wildcard, type WildcardStep, wildcard } from "./wildcard.ts";

@@ -15,8 +15,13 @@ export interface Io {
 		readonly stdout: boolean;
 		readonly stderr: boolean;
 	};
-	/** Aborted by SIGINT or SIGTERM. */
+	/** Aborted by SIGINT, SIGTERM and SIGHUP. */
 	readonly signal: AbortSignal;
+	/**
+	 * Told by a command that may leave a host half done: from now on a reader of standard output that goes away aborts the
+	 * signal and ends nothing, and whoever interrupts twice leaves with this code.
+	 */
+	readonly halfDone?: (code: 4 | 5) => void;
 }
 
 type OptionTable = Readonly<Record<string, Options>>;

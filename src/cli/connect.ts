@@ -1,4 +1,4 @@
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, printable } from "../bytes/index.ts";
 import type { SessionOptions } from "../rescue/index.ts";
 import { noPrompt, type Prompt, terminalPrompt } from "../ssh/index.ts";
 import type { Io } from "./command.ts";
@@ -12,7 +12,7 @@ export function sessionOptions(
 	io: Io,
 	log: Log,
 	view: Pick<View, "say" | "hold"> = {
-		say: (text) => void io.stderr.write(`${text}\n`),
+		say: (text) => void io.stderr.write(`${printable(text)}\n`),
 		hold: () => () => {},
 	},
 ): SessionOptions {

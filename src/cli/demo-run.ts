@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, printable } from "../bytes/index.ts";
 import { buildImage, openImage } from "../image/index.ts";
 import { host, showPlan } from "../rescue/index.ts";
 import { breakRoot, repairRoot, startVictim } from "../vm/index.ts";
@@ -23,7 +23,7 @@ const corrected = 1;
 /** A victim made, broken, rescued and repaired. Exit code 0 only if its file system is whole again. */
 export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 	const { signal } = io;
-	const say = (text: string): void => void io.stderr.write(`${text}\n`);
+	const say = (text: string): void => void io.stderr.write(`${printable(text)}\n`);
 	const mirror = args.mirror === undefined ? {} : { mirror: args.mirror };
 	const progress = tell((text) => say(`  ${text}`));
 	const memory = Number(args.memory);
@@ -57,7 +57,7 @@ export async function runDemo(args: DemoArguments, io: Io): Promise<number> {
 			image: async () => image,
 			confirm: async (plan) => {
 				const looks = { colour: wantsColour(io, "stderr"), columns: columnsOf(io, "stderr") };
-				if (!args.json) view.say(`\n${showPlan(plan, looks)}`);
+				if (!args.json) view.show(`\n${showPlan(plan, looks)}`);
 				return true;
 			},
 			report: (event) => view.report(event),

@@ -1,6 +1,6 @@
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError, wrap } from "../bytes/index.ts";
+import { EkexecError, printable, wrap } from "../bytes/index.ts";
 import type { Facts } from "../kexec/index.ts";
 import { diffNetworks, type Network, renderEmergency } from "../network/index.ts";
 import {
@@ -9,7 +9,6 @@ import {
 	host,
 	openSession,
 	type Proof,
-	type RescuePlan,
 	showPlan,
 	unload,
 } from "../rescue/index.ts";
@@ -19,10 +18,14 @@ import { besides, sessionOptions } from "./connect.ts";
 import type { jumpOptions, planOptions } from "./host-options.ts";
 import { imageForTarget } from "./image-source.ts";
 import { type Log, openLog } from "./log.ts";
+import { wholeNumber } from "./number.ts";
 import { openView } from "./open-view.ts";
-import { reason } from "./show-error.ts";
+import { asFileError, reason } from "./show-error.ts";
 import type { SshArguments, sshOptions } from "./ssh-options.ts";
-import { columnsOf, plain, type View, wantsColour } from "./view.ts";
+import { columnsOf, jsonText, type View, wantsColour } from "./view.ts";
+
+/** Most of `--timeout`, in seconds: a day. Timers take no more than 24 of them. */
+const longest = 86_400;
 
 type PlanArguments = Arguments<typeof sshOptions & typeof planOptions, Record<never, never>>;
 type HostArguments = PlanArguments & Arguments<typeof jumpOptions, Record<never, never>>;
@@ -31,20 +34,24 @@ type HostArguments = PlanArguments & Arguments<typeof jumpOptions, Record<never,
 const syncFor = 30_000;
 
 export async function runHost(target: string, args: HostArguments, io: Io): Promise<number> {
-	const timeout = Number(args.timeout);
-	if (!(timeout > 0)) throw badNumber("--timeout", args.timeout);
+	const timeout = wholeNumber("--timeout", Number(args.timeout), 1, longest);
 	if (args["dry-run"]) return runCheck(target, args, io);
+	if (!args.yes) await somebodyThere(target, io);
 	return withView(args, io, async (view, log) => {
 		const result = await host(target, {
 			...(await common(args, io, view, log)),
-			confirm: (plan) => confirm(target, plan, args.yes, io, view),
+			confirm: async (plan, network) => {
+				view.show(`\n${showPlan(plan, looks(io, "stderr"))}`);
+				// Before anything is done: a folder that takes nothing shows here.
+				await dumpNetwork(network, args["dump-network"], io);
+				return args.yes || confirm(target, io, view);
+			},
 			until: args["load-only"] ? "load" : "jump",
 			wait: args.wait,
 			timeout: timeout * 1000,
 			sync: args.sync ? syncFor : 0,
 			via: args.via,
 		});
-		await dumpNetwork(result.network, args["dump-network"], io);
 		view.end();
 		if (result.proof) io.stderr.write(showProof(result.proof, loginCommand(target, args)));
 		else if (!result.jumped) io.stderr.write(`Loaded. ekexec abort ${target} unloads it.\n`);
@@ -88,7 +95,7 @@ export async function runAbort(target: string, args: SshArguments, io: Io): Prom
 
 /** Whatever fails before the jump leaves nothing; where the connection is lost, the helper sees to it by itself. */
 const stillThere =
-	"The target runs on as before; what was sent is dropped, within two minutes where the connection was lost.";
+	"The target runs on as before; what was sent is dropped: where the connection was lost, two minutes after the target notices, which may take ten.";
 
 async function withView(
 	args: PlanArguments,
@@ -98,12 +105,16 @@ async function withView(
 	const log = openLog(args.log, io);
 	const view = await openView(io, args.json);
 	let touched = false;
+	io.halfDone?.(4);
 	const watched: View = {
 		report(event) {
 			if (event.event === "step" && event.step === "probe") touched = true;
+			// From here on nobody can say that nothing was done.
+			if (event.event === "step" && event.step === "jump") io.halfDone?.(5);
 			view.report(event);
 		},
 		say: (text) => view.say(text),
+		show: (text) => view.show(text),
 		hold: () => view.hold(),
 		end: (error) => view.end(error),
 	};
@@ -118,9 +129,7 @@ async function withView(
 		}
 		if (args.json && error instanceof EkexecError) {
 			const { code, summary, details, exitCode } = error;
-			io.stdout.write(
-				`${JSON.stringify({ event: "error", code, summary, details, exitCode }, plain)}\n`,
-			);
+			io.stdout.write(`${jsonText({ event: "error", code, summary, details, exitCode })}\n`);
 		}
 		throw error;
 	} finally {
@@ -161,7 +170,7 @@ async function common(args: PlanArguments, io: Io, view: View, log: Log) {
 		compare,
 		report: (event) => {
 			view.report(event);
-			if (event.event !== "progress") log(JSON.stringify(event, plain));
+			if (event.event !== "progress") log(jsonText(event));
 		},
 		about,
 	};
@@ -203,23 +212,19 @@ export function compare(planned: Network, found: Network): readonly string[] {
 	);
 }
 
-async function confirm(
-	target: string,
-	plan: RescuePlan,
-	yes: boolean,
-	io: Io,
-	view: View,
-): Promise<boolean> {
-	view.say(`\n${showPlan(plan, looks(io, "stderr"))}`);
-	if (yes) return true;
+/** Whether the question before the jump can be asked is known long before it is. */
+async function somebodyThere(target: string, io: Io): Promise<void> {
+	const { terminalPrompt } = await import("../ssh/index.ts");
+	if (io.terminal.stdin && terminalPrompt().possible) return;
+	throw new EkexecError("usage", "CLI_NOT_CONFIRMED", "nobody is there to say yes", {
+		where: target,
+		remedy: "Run it on a terminal, or add --yes; --dry-run shows the plan and asks nothing.",
+	});
+}
+
+async function confirm(target: string, io: Io, view: View): Promise<boolean> {
 	const { terminalPrompt } = await import("../ssh/index.ts");
 	const prompt = besides(view, terminalPrompt());
-	if (!io.terminal.stdin || !prompt.possible) {
-		throw new EkexecError("usage", "CLI_NOT_CONFIRMED", "nobody is there to say yes", {
-			where: target,
-			remedy: "Run it on a terminal, or add --yes.",
-		});
-	}
 	const question = `Everything that runs on ${target} ends at once, unsaved data is lost.\nGo ahead? [yes/no] `;
 	const answer = await prompt.ask(question, { echo: true, signal: io.signal });
 	return /^y(es)?$/i.test(answer.trim());
@@ -229,9 +234,13 @@ async function dumpNetwork(network: Network, folder: string | undefined, io: Io)
 	const place = folder ?? (io.env.EMERGENCY_DUMP_NETWORK === "1" ? "." : undefined);
 	if (place === undefined) return;
 	const path = resolve(io.cwd, place);
-	await mkdir(path, { recursive: true });
-	for (const [name, content] of Object.entries(renderEmergency(network))) {
-		await writeFile(resolve(path, name), String(content));
+	try {
+		await mkdir(path, { recursive: true });
+		for (const [name, content] of Object.entries(renderEmergency(network))) {
+			await writeFile(resolve(path, name), String(content));
+		}
+	} catch (error) {
+		throw asFileError(error) ?? error;
 	}
 }
 
@@ -263,13 +272,5 @@ function showProof(proof: Proof, login: string): string {
 	if (made)
 		lines.push(`Its host key is new: ${type} ${fingerprint}. ssh will ask, or call it changed.`);
 	lines.push("", `  ${login}`, "");
-	return lines.join("\n");
-}
-
-function badNumber(field: string, found: string): EkexecError {
-	return new EkexecError("usage", "CLI_USAGE", "not a usable number", {
-		field,
-		expected: "seconds, more than 0",
-		found,
-	});
+	return printable(lines.join("\n"));
 }

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { printable } from "../bytes/index.ts";
 import { type Command, command } from "./command.ts";
 import { wholeNumber } from "./number.ts";
 import { showSize } from "./progress.ts";
@@ -58,7 +59,7 @@ export const imageInspect: Command = command({
 			`${found.modules.length} kernel modules${args.modules ? ":" : ""}`,
 			...(args.modules ? found.modules : []),
 		];
-		io.stdout.write(`${lines.join("\n")}\n`);
+		io.stdout.write(`${printable(lines.join("\n"))}\n`);
 		return 0;
 	},
 });

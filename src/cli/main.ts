@@ -4,7 +4,9 @@ import * as nodeModule from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { EkexecError } from "../bytes/error.ts";
+import { printable } from "../bytes/text.ts";
 import type { Io } from "./command.ts";
+import { watchEnding } from "./ending.ts";
 import { quick } from "./quick.ts";
 import { asFileError, showError } from "./show-error.ts";
 
@@ -21,15 +23,6 @@ if (enableCompileCache !== undefined) {
 	}
 }
 
-const interrupted = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-	// The first signal asks the command to undo and stop; a second one is the user's right to leave at once.
-	process.once(name, () => {
-		interrupted.abort(new EkexecError("failed", "CLI_INTERRUPTED", `interrupted by ${name}`));
-		process.once(name, () => process.exit(4));
-	});
-}
-
 const io: Io = {
 	stdin: process.stdin,
 	stdout: process.stdout,
@@ -41,13 +34,8 @@ const io: Io = {
 		stdout: process.stdout.isTTY === true,
 		stderr: process.stderr.isTTY === true,
 	},
-	signal: interrupted.signal,
+	...watchEnding(process),
 };
-
-// A reader that has seen enough (`| head`) is not an error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-	process.exit(error.code === "EPIPE" ? 0 : 4);
-});
 
 try {
 	const argv = process.argv.slice(2);
@@ -65,18 +53,19 @@ function report(thrown: unknown): number {
 	const error = thrown instanceof EkexecError ? thrown : (asFileError(thrown) ?? thrown);
 	if (error instanceof EkexecError) {
 		// A terminal that does not know its width says 0.
-		const columns = Math.max(40, process.stderr.columns || 80);
+		const columns = process.stderr.columns || 80;
 		const colour = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
 		const told = process.stderr.isTTY
 			? showError(error, columns, colour)
-			: `ekexec: ${error.message}`;
+			: `ekexec: ${printable(error.message)}`;
 		process.stderr.write(`${told}\n`);
-		if (process.env.EKEXEC_DEBUG !== undefined) process.stderr.write(`${error.stack}\n`);
+		if (process.env.EKEXEC_DEBUG !== undefined)
+			process.stderr.write(`${printable(String(error.stack))}\n`);
 		return error.exitCode;
 	}
 	const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
 	process.stderr.write(
-		`ekexec: a bug of ekexec itself; please report it with this text\n${told}\n`,
+		`ekexec: a bug of ekexec itself; please report it with this text\n${printable(told)}\n`,
 	);
 	return 70;
 }

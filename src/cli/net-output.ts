@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { printable } from "../bytes/index.ts";
 import {
 	type Network,
 	parseSshConnection,
@@ -12,6 +13,7 @@ import {
 	renderUnits,
 } from "../network/index.ts";
 import type { Io } from "./command.ts";
+import { jsonText } from "./view.ts";
 
 /** What `ekexec net` can be asked for, wherever the network was read. */
 export interface NetOutput {
@@ -49,24 +51,24 @@ export async function outputNetwork(network: Network, asked: NetOutput, io: Io):
 		return 0;
 	}
 	if (!asked.plan && !asked.units && !asked.nixos) {
-		print(asked.json ? json(network) : renderTable(network));
+		print(asked.json ? json(network) : printable(renderTable(network)));
 		return 0;
 	}
 	const plan = planNetwork(network, {
 		...(asked.connection === undefined ? {} : { connection: parseSshConnection(asked.connection) }),
 		keep: asked.keep ?? [],
 	});
-	if (asked.plan) print(asked.json ? json(planJson(plan)) : renderPlanTable(plan));
+	if (asked.plan) print(asked.json ? json(planJson(plan)) : printable(renderPlanTable(plan)));
 	if (plan.refusal !== undefined) throw plan.refusal;
 	if (asked.units) printFiles(renderUnits(plan));
 	if (asked.nixos) {
 		const { files: told, leftOut } = renderNixosImages(plan);
 		printFiles(told);
-		for (const each of leftOut) io.stderr.write(`left out: ${each}\n`);
+		for (const each of leftOut) io.stderr.write(`left out: ${printable(each)}\n`);
 	}
 	return 0;
 }
 
 function json(value: unknown): string {
-	return `${JSON.stringify(value, undefined, 2)}\n`;
+	return `${jsonText(value, 2)}\n`;
 }

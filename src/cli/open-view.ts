@@ -1,5 +1,6 @@
+import { printable } from "../bytes/index.ts";
 import type { Io } from "./command.ts";
-import { plain, type View } from "./view.ts";
+import { jsonText, type View } from "./view.ts";
 
 /** The view that fits: JSON lines if asked for, a live one on a terminal, plain lines elsewhere. */
 export async function openView(io: Io, json: boolean): Promise<View> {
@@ -12,8 +13,9 @@ export async function openView(io: Io, json: boolean): Promise<View> {
 
 function jsonView(io: Io): View {
 	return {
-		report: (event) => void io.stdout.write(`${JSON.stringify(event, plain)}\n`),
-		say: (text) => void io.stderr.write(`${text}\n`),
+		report: (event) => void io.stdout.write(`${jsonText(event)}\n`),
+		say: (text) => void io.stderr.write(`${printable(text)}\n`),
+		show: (text) => void io.stderr.write(`${text}\n`),
 		hold: () => () => {},
 		end: () => {},
 	};
@@ -21,7 +23,8 @@ function jsonView(io: Io): View {
 
 /** A line for each step's end, and for each tenth of the upload. */
 function plainView(io: Io): View {
-	const say = (text: string): void => void io.stderr.write(`${text}\n`);
+	const show = (text: string): void => void io.stderr.write(`${text}\n`);
+	const say = (text: string): void => show(printable(text));
 	let tenth = 0;
 	return {
 		report(event) {
@@ -34,6 +37,7 @@ function plainView(io: Io): View {
 			}
 		},
 		say,
+		show,
 		hold: () => () => {},
 		end: () => {},
 	};

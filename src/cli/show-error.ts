@@ -1,5 +1,5 @@
 import { EkexecError } from "../bytes/error.ts";
-import { wrap } from "../bytes/text.ts";
+import { printable, wrap } from "../bytes/text.ts";
 
 /** Columns in front of what stands on a line of its own. */
 const margin = 12;
@@ -17,11 +17,11 @@ export function showError(error: EkexecError, columns: number, colour: boolean):
 		["found", found?.replaceAll("; ", "\n")],
 		["to do", remedy],
 	];
-	const lines = [`ekexec: ${paint(error.summary, 1)}`];
+	const lines = [`ekexec: ${paint(printable(error.summary), 1)}`];
 	for (const [name, value] of rows) {
 		if (value === undefined || value === "") continue;
 		lines.push(
-			`  ${paint(name, 36)}${" ".repeat(margin - 2 - name.length)}${wrap(value, columns, margin)}`,
+			`  ${paint(name, 36)}${" ".repeat(margin - 2 - name.length)}${wrap(printable(value), columns, margin)}`,
 		);
 	}
 	return lines.join("\n");

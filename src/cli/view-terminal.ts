@@ -1,4 +1,4 @@
-import { wrap } from "../bytes/index.ts";
+import { printable, wrap } from "../bytes/index.ts";
 import { type RescueEvent, type Step, steps, stepTitles } from "../rescue/index.ts";
 import type { Io } from "./command.ts";
 import { showSize } from "./progress.ts";
@@ -55,6 +55,10 @@ class TerminalView implements View {
 	}
 
 	say(text: string): void {
+		this.show(printable(text));
+	}
+
+	show(text: string): void {
 		this.#clear();
 		this.#io.stderr.write(`${text}\n`);
 		this.#draw();
@@ -106,7 +110,7 @@ class TerminalView implements View {
 			skipped: this.#paint("-", yellow),
 			failed: this.#paint("✖", red),
 		}[state];
-		const lines = wrap(detail, this.#columns, margin);
+		const lines = wrap(printable(detail), this.#columns, margin);
 		this.#io.stderr.write(`${`${look} ${this.#head(step)}${lines}`.trimEnd()}\n`);
 		this.#step = undefined;
 	}
@@ -122,12 +126,17 @@ class TerminalView implements View {
 		const seconds = Math.floor((performance.now() - this.#begun) / 1000);
 		const waited = seconds >= 2 ? `${seconds} s` : "";
 		const room = this.#columns - margin - waited.length - 3;
+		this.#clear();
+		// A line that the screen breaks could not be taken away again.
+		if (room < 0) return;
 		// Undoing takes a moment: whoever pressed the keys sees that they were heard.
-		const said = this.#io.signal.aborted ? "interrupted, being undone" : this.#detail;
-		const detail = said.length > room ? `${said.slice(0, room - 1)}…` : said;
+		const said = this.#io.signal.aborted
+			? "interrupted, being undone"
+			: printable(this.#detail).replaceAll("\n", " ");
+		const detail =
+			said.length > room ? `${said.slice(0, Math.max(0, room - 1))}…`.slice(0, room) : said;
 		const mark = this.#paint(turning[this.#turn % turning.length] ?? "", cyan);
 		const gap = detail === "" || waited === "" ? "" : "  ";
-		this.#clear();
 		this.#io.stderr.write(
 			`${mark} ${this.#head(this.#step)}${detail}${gap}${this.#paint(waited, dim)}`,
 		);

@@ -12,8 +12,8 @@ export interface HostOptions extends SessionOptions {
 	readonly plan: RescueOptions;
 	/** Finds the image for a target, building it if need be. */
 	readonly image: (facts: Facts) => Promise<Image>;
-	/** Shows the plan and asks; false ends it with nothing changed. */
-	readonly confirm: (plan: RescuePlan) => Promise<boolean>;
+	/** Shows the plan, made for this network, and asks; false ends it with nothing changed. */
+	readonly confirm: (plan: RescuePlan, network: Network) => Promise<boolean>;
 	readonly report: Report;
 	readonly compare: ProveOptions["compare"];
 	/** `plan` ends after the plan, `load` leaves the kernel loaded without jumping; `jump` goes all the way. */

@@ -115,7 +115,7 @@ class Rescue {
 		await this.#do(
 			"ask",
 			async () => {
-				if (!(await options.confirm(plan))) {
+				if (!(await options.confirm(plan, network))) {
 					throw rescueError(
 						"refused",
 						"RESCUE_NOT_CONFIRMED",

@@ -1,4 +1,4 @@
-import { wrap } from "../bytes/index.ts";
+import { printable, wrap } from "../bytes/index.ts";
 import type { Check, Verdict } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 
@@ -12,7 +12,10 @@ const looks: Readonly<Record<Verdict, { mark: string; colour: number }>> = {
 
 const weights: Readonly<Record<Verdict, number>> = { ok: 0, note: 0, warning: 1, refusal: 2 };
 
-/** The plan as text: every check with its remedy, then what will be there afterwards. Lines end in `\n`. */
+/**
+ * The plan as text: every check with its remedy, then what will be there afterwards. Lines end in `\n`. Fit for a
+ * terminal, whatever the target's users gave as names.
+ */
 export function showPlan(
 	plan: RescuePlan,
 	options: {
@@ -28,15 +31,16 @@ export function showPlan(
 	const lines: string[] = [];
 	// What has to be read comes last, where the eye is when the question comes.
 	const weighed = [...plan.checks].sort((a, b) => weights[a.verdict] - weights[b.verdict]);
+	const told = (value: string, indent: number): string => wrap(printable(value), columns, indent);
 	const table = (name: string, value: string): string =>
-		`${name.padEnd(width + 2)}  ${wrap(value, columns, width + 4)}`;
+		`${name.padEnd(width + 2)}  ${told(value, width + 4)}`;
 	const after: string[] = [];
 	for (const { id, verdict, found, remedy } of weighed) {
 		const { mark, colour } = looks[verdict];
 		const to = weights[verdict] > 0 ? after : lines;
-		to.push(`${paint(mark, colour)} ${id.padEnd(width)}  ${wrap(found, columns, width + 4)}`);
+		to.push(`${paint(mark, colour)} ${id.padEnd(width)}  ${told(found, width + 4)}`);
 		if (remedy !== undefined) {
-			to.push(`  ${" ".repeat(width)}  → ${wrap(remedy, columns, width + 6)}`);
+			to.push(`  ${" ".repeat(width)}  → ${told(remedy, width + 6)}`);
 		}
 	}
 	const { network } = plan;

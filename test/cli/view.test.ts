@@ -1,13 +1,20 @@
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EkexecError } from "../../src/bytes/index.ts";
 import type { Io } from "../../src/cli/command.ts";
 import { besides } from "../../src/cli/connect.ts";
+import { openLog } from "../../src/cli/log.ts";
 import { openView } from "../../src/cli/open-view.ts";
 import { asFileError, showError } from "../../src/cli/show-error.ts";
-import type { View } from "../../src/cli/view.ts";
-import type { Step } from "../../src/rescue/index.ts";
+import { jsonText, type View } from "../../src/cli/view.ts";
+import { warning } from "../../src/rescue/check.ts";
+import { planRescue, type Step, showPlan } from "../../src/rescue/index.ts";
+import { healthyFacts, plainNetwork } from "../support/facts.ts";
+import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
 
 const erase = "\r\u001b[K";
 
@@ -43,10 +50,75 @@ function terminal(more: { columns?: number; env?: Record<string, string>; tty?: 
 	return { io, interrupt, bytes: () => bytes, screen: () => screenOf(bytes) };
 }
 
+const planOf = () =>
+	planRescue(healthyFacts(), plainNetwork, plannedImage, rootLogin, noOptions, 0);
+
 const begin = (view: View, step: Step): void =>
 	view.report({ event: "step", step, state: "start" });
 const done = (view: View, step: Step, detail: string): void =>
 	view.report({ event: "step", step, state: "done", detail });
+
+const hostile = "\u001b]0;x\u0007\u001b[2J\u009b31m\u202e";
+const harmless = "\\x1b]0;x\\x07\\x1b[2J\\xc2\\x9b31m\\xe2\\x80\\xae";
+
+const hostileParts = ["\u001b]", "\u001b[2J", "\u0007", "\u009b", "\u202e"];
+
+describe("what the target says drives no terminal", () => {
+	test.each([
+		[true, { NO_COLOR: "1" }],
+		[true, {}],
+		[false, {}],
+	])("lines for people (terminal: %s, %j)", async (tty, env) => {
+		const { io, bytes } = terminal({ columns: 200, env, tty });
+		const view = await openView(io, false);
+		begin(view, "probe");
+		view.report({ event: "remark", step: "probe", text: hostile });
+		view.report({ event: "remark", step: "probe", text: `${hostile}\n`, passing: true });
+		view.say(hostile);
+		done(view, "probe", hostile);
+		view.end();
+		expect(bytes().split(harmless).length).toBeGreaterThan(3);
+		for (const each of hostileParts) expect(bytes()).not.toContain(each);
+	});
+
+	test("the plan, in colours", () => {
+		const checks = [warning("terminals", `tmux of ${hostile}`, hostile)];
+		const plan = { ...planOf(), checks, commandLine: hostile };
+		const shown = showPlan(plan, { colour: true, columns: 200 });
+		expect(shown.split(harmless)).toHaveLength(4);
+		expect(shown).toContain("\u001b[33m!\u001b[0m");
+		for (const each of hostileParts) expect(shown).not.toContain(each);
+	});
+
+	test("an error, JSON and the log", async () => {
+		const error = new EkexecError("failed", "HELPER_ENDED", hostile, { found: `${hostile}; b` });
+		expect(showError(error, 200, false)).toBe(
+			`ekexec: ${harmless}\n  found     ${harmless}\n            b`,
+		);
+		const text = jsonText({ event: hostile });
+		expect(text).not.toMatch(/\p{Cc}/u);
+		expect(JSON.parse(text)).toEqual({ event: hostile });
+		const { io } = terminal();
+		const folder = await mkdtemp(join(tmpdir(), "ekexec-log-"));
+		const log = openLog(join(folder, "log"), io);
+		log(hostile);
+		log.close();
+		expect(await readFile(join(folder, "log"), "utf8")).toContain(harmless);
+		await rm(folder, { recursive: true });
+	});
+});
+
+test.skipIf(!existsSync("/dev/full"))(
+	"a log on a full disk says so once and throws nothing",
+	() => {
+		const { io, bytes } = terminal();
+		const log = openLog("/dev/full", io);
+		log("one");
+		log("two");
+		log.close();
+		expect(bytes()).toBe("ekexec: the log /dev/full goes on no more: no space left (ENOSPC)\n");
+	},
+);
 
 describe("the view of a terminal", () => {
 	beforeEach(
@@ -83,6 +155,17 @@ describe("the view of a terminal", () => {
 		done(view, "stage", "77 MiB");
 		view.end();
 		expect(screen()).toEqual(["✔ 5 Send      77 MiB", ""]);
+	});
+
+	test.each([30, 16, 12])("the line that changes fits %i columns", async (columns) => {
+		const { io, screen } = terminal({ columns });
+		const view = await openView(io, false);
+		begin(view, "stage");
+		view.report({ event: "progress", step: "stage", done: 0, total: 80_000_000 });
+		vi.advanceTimersByTime(4000);
+		expect(screen()).toHaveLength(1);
+		expect([...(screen()[0] ?? "")].length).toBeLessThan(columns);
+		view.end();
 	});
 
 	test("what is worth keeping stays above, what passes does not", async () => {

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { EkexecError } from "../../src/bytes/index.ts";
 import { explain } from "../../src/kexec/explain.ts";
-import { FakeHelper, type GoVia, HelperClient, literalFile } from "../../src/kexec/index.ts";
+import { FakeHelper, type GoOptions, HelperClient, literalFile } from "../../src/kexec/index.ts";
 import { deliver } from "../../src/rescue/deliver.ts";
 import { startHelper } from "../../src/rescue/helper.ts";
 import { giveOrder } from "../../src/rescue/jump.ts";
@@ -75,7 +75,11 @@ const facts = healthyFacts({ bootId: "11111111-2222-3333-4444-555555555555" });
 const bootId = "/proc/sys/kernel/random/boot_id";
 const loaded = "/sys/kernel/kexec_loaded";
 
-function order(to: Delivery, via: GoVia, signal?: AbortSignal): Promise<boolean> {
+function order(
+	to: Delivery,
+	via: NonNullable<GoOptions["via"]>,
+	signal?: AbortSignal,
+): Promise<boolean> {
 	const told = giveOrder(
 		"root@web1",
 		to,
