@@ -175,7 +175,7 @@ class Reader {
 				applies = !never && matchList(this.#host, line.values) === true;
 			} else if (line.word === "match") {
 				// Criteria are looked at even where they cannot apply: "final" asks for a second pass.
-				applies = this.#match(line) && !never;
+				applies = this.#match(line, !never);
 			} else if (line.word === "include") {
 				if (line.values.length === 0) throw bad(line, "at least one path");
 				for (const pattern of line.values)
@@ -217,8 +217,9 @@ class Reader {
 		return configured.replace(/%[h%]/g, (token) => (token === "%h" ? this.#typed : "%"));
 	}
 
-	#match(line: ConfigLine): boolean {
-		let result = true;
+	/** `possible`: whether it can apply at all, where it stands. */
+	#match(line: ConfigLine, possible: boolean): boolean {
+		let result = possible;
 		const words = [...line.values];
 		if (words.length === 0) throw bad(line, "criteria");
 		while (words.length > 0) {
@@ -245,14 +246,15 @@ class Reader {
 					word = word.slice(0, equals);
 				} else value = words.shift();
 				if (value === undefined) throw bad(line, `a value for ${word}`);
-				holds = this.#criterion(word, value, line);
+				holds = this.#criterion(word, value, line, result);
 			}
 			if (holds === negated) result = false;
 		}
 		return result;
 	}
 
-	#criterion(word: string, value: string, line: ConfigLine): boolean {
+	/** `matters`: whether the line may still apply; else, as in ssh, nothing is run to find out. */
+	#criterion(word: string, value: string, line: ConfigLine, matters: boolean): boolean {
 		const list = value.split(",");
 		switch (word) {
 			case "host":
@@ -271,7 +273,7 @@ class Reader {
 			case "version":
 			case "sessiontype":
 			case "command":
-				this.skipped.push({ criterion: word, line });
+				if (matters) this.skipped.push({ criterion: word, line });
 				return false;
 			default:
 				throw bad(line, "a known Match criterion", word);

@@ -43,7 +43,6 @@ export interface SshOptions {
 		readonly hostKey: string | undefined;
 		readonly cipher: string | undefined;
 		readonly mac: string | undefined;
-		readonly pubkeyAccepted: string | undefined;
 	};
 	/** Patterns of words that a configuration may hold without ssh knowing them. */
 	readonly ignoreUnknown: string | undefined;

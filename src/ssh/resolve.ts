@@ -64,6 +64,8 @@ export function resolveOptions(
 		return parseSeconds(text) ?? fail(word, "a time such as 30 or 1m30s");
 	};
 
+	if (raw.values.has("refuseconnection"))
+		fail("refuseconnection", "a host that may be connected to");
 	const user = get("user") ?? machine.user;
 	const port = number("port", 22, 65535);
 	if (port === 0) fail("port", "a port from 1 to 65535");
@@ -74,8 +76,9 @@ export function resolveOptions(
 			: expandTokens(configuredHost, { h: target.host }, () => fail("hostname", "only %h and %%"));
 	if (/^-|[\s\p{Cc}]/u.test(name) || name === "") fail("hostname", "a host name or address");
 	// known_hosts holds addresses in their one short form.
-	const host =
-		isIP(name) === 6 ? new SocketAddress({ address: name, family: "ipv6" }).address : name;
+	const [address = "", ...scope] = name.split("%");
+	const short = (v6: string) => new SocketAddress({ address: v6, family: "ipv6" }).address;
+	const host = isIP(address) === 6 ? [short(address), ...scope].join("%") : name;
 	const hostKeyAlias = get("hostkeyalias");
 	const jump = get("proxyjump");
 	const proxyJump = jump === undefined || jump.toLowerCase() === "none" ? [] : parseJump(jump);
@@ -170,9 +173,10 @@ export function resolveOptions(
 			"ask",
 		),
 		hashKnownHosts: flag("hashknownhosts", false),
-		connectTimeout: seconds("connecttimeout", defaultConnectTimeout),
+		// To ssh, 0 is no limit; here every wait has one.
+		connectTimeout: seconds("connecttimeout", 0) || defaultConnectTimeout,
 		// Keeping alive is on by default: a lost target must be noticed while it is being worked on.
-		serverAliveInterval: seconds("serveraliveinterval", batchMode ? 300 : defaultAliveInterval),
+		serverAliveInterval: seconds("serveraliveinterval", defaultAliveInterval),
 		serverAliveCountMax: number("serveralivecountmax", 3),
 		addressFamily: choose("addressfamily", { any: "any", inet: "inet", inet6: "inet6" }, "any"),
 		bindAddress: get("bindaddress"),
@@ -195,7 +199,6 @@ export function resolveOptions(
 			hostKey: get("hostkeyalgorithms"),
 			cipher: get("ciphers"),
 			mac: get("macs"),
-			pubkeyAccepted: get("pubkeyacceptedalgorithms"),
 		},
 		ignoreUnknown: get("ignoreunknown"),
 		unsupported: unsupported(raw, identityFiles, certificateFiles, dirname(machine.systemConfig)),
@@ -304,6 +307,7 @@ const noted: Readonly<Record<string, readonly string[]>> = {
 	localcommand: ["none"],
 	setenv: [],
 	tunnel: ["no"],
+	pubkeyacceptedalgorithms: [],
 };
 
 function unsupported(

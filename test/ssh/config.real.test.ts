@@ -224,6 +224,7 @@ const cases: readonly (readonly [name: string, text: string, host: string, flags
 	["old names", "ChallengeResponseAuthentication no\nPasswordAuthentication no\n", "h"],
 	["an IPv6 target in a long form", "", "0:0:0::0001"],
 	["an IPv6 HostName", "HostName FD00:0::1\n", "h"],
+	["an IPv6 target with a scope", "", "fe80::0:1%lo"],
 	["an IPv6 target", "Host *:*\nPort 1\n", "::1"],
 	["a value too many", "Port 1 2\n", "h"],
 ];
