@@ -14,7 +14,7 @@ import {
 } from "./known-hosts.ts";
 import type { SshOptions } from "./options.ts";
 import type { Prompt } from "./prompt.ts";
-import { shortType } from "./public-key.ts";
+import { rsaBits, shortType } from "./public-key.ts";
 
 /** The host key check of one connection. */
 export interface HostKeyCheck {
@@ -65,12 +65,27 @@ export function checkByKnownHosts(
 	);
 	const entries = [...options.userKnownHostsFiles, ...options.globalKnownHostsFiles].flatMap(read);
 	const names = [name];
-	const types = knownTypes(entries, names);
+	// As to ssh, what is known of the host without a port holds for a port of which nothing is known.
+	const plainNames = options.hostKeyAlias === undefined ? [knownName(options.host, 22)] : names;
+	const own = knownTypes(entries, names);
+	const types = own.size > 0 ? own : knownTypes(entries, plainNames);
 	return {
 		types,
 		needsCertificate: types.size === 0 && knownAuthority(entries, names),
 		async check(key) {
-			const verdict = judge(entries, names, key);
+			const bits = rsaBits(key);
+			if (bits !== undefined && bits < options.requiredRsaSize) {
+				throw sshError("SSH_HANDSHAKE", "the host's RSA key is too short", {
+					where: name,
+					expected: `${options.requiredRsaSize} bits (RequiredRSASize)`,
+					found: `${bits} bits, ${key.fingerprint}`,
+				});
+			}
+			let verdict = judge(entries, names, key);
+			if (verdict.verdict === "unknown") {
+				const plain = judge(entries, plainNames, key);
+				if (plain.verdict === "known" || plain.verdict === "revoked") verdict = plain;
+			}
 			switch (verdict.verdict) {
 				case "known":
 					return true;

@@ -23,6 +23,8 @@ export interface SshOptions {
 	readonly globalKnownHostsFiles: readonly string[];
 	readonly strictHostKeyChecking: "yes" | "ask" | "accept-new" | "no";
 	readonly hashKnownHosts: boolean;
+	/** Bits that an RSA key of a host must have. */
+	readonly requiredRsaSize: number;
 	/** Seconds until TCP and key exchange must be done. */
 	readonly connectTimeout: number;
 	/** Seconds between questions to a silent server; 0 for never. */

@@ -42,3 +42,17 @@ export function shortType(type: string): string {
 	const name = plain.startsWith("ecdsa") ? "ECDSA" : plain.replace(/^ssh-/, "").replace(/@.*/, "");
 	return `${name.toUpperCase()}${type.startsWith("sk-") ? "-SK" : ""}`;
 }
+
+/** Bits of an RSA key's modulus; undefined for a key of another type, 0 for one that makes no sense (RFC 4253, 6.6). */
+export function rsaBits({ type, blob }: PublicKey): number | undefined {
+	if (type !== "ssh-rsa") return undefined;
+	try {
+		const cursor = new Cursor(blob, { endian: "big" });
+		for (const name of ["type", "exponent"]) cursor.take(cursor.u32(name), name);
+		const modulus = cursor.take(cursor.u32("modulus"), "modulus");
+		const first = modulus.findIndex((byte) => byte !== 0);
+		return first < 0 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first] ?? 0) - 24);
+	} catch {
+		return 0;
+	}
+}

@@ -173,6 +173,7 @@ export function resolveOptions(
 			"ask",
 		),
 		hashKnownHosts: flag("hashknownhosts", false),
+		requiredRsaSize: number("requiredrsasize", 1024),
 		// To ssh, 0 is no limit; here every wait has one.
 		connectTimeout: seconds("connecttimeout", 0) || defaultConnectTimeout,
 		// Keeping alive is on by default: a lost target must be noticed while it is being worked on.
