@@ -23,13 +23,11 @@ const answerWithin = 10_000;
  * drop in silence. An agent that is not there or makes no sense has no keys.
  */
 export async function agentKeys(path: string): Promise<AgentKey[]> {
-	let answer: Uint8Array;
 	try {
-		answer = await request(path);
+		return parseIdentities(await request(path));
 	} catch {
 		return [];
 	}
-	return parseIdentities(answer);
 }
 
 /** Reads SSH_AGENT_IDENTITIES_ANSWER, without its length; throws `BYTES_TRUNCATED`. */

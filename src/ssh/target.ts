@@ -64,8 +64,8 @@ export function parsePort(text: string | undefined, written: string): number | u
 
 /** Throws `SSH_TARGET` for a user name that could be taken for an option or for shell syntax. */
 export function checkUser(user: string, written: string): void {
-	// What ssh refuses since CVE-2023-51385: a user name ends up in the shell line of a ProxyCommand.
-	if (user === "" || user.startsWith("-") || /[\p{Cc}'"`;&<>|(){}\\]/u.test(user)) {
+	// What ssh refuses since CVE-2023-51385, and any backslash: a user name ends up in the shell line of a ProxyCommand.
+	if (user === "" || /(?:^|\s)-/.test(user) || /[\p{Cc}'"`;&<>|(){}\\]/u.test(user)) {
 		throw wrong(written, "a user name without quotes, shell characters or a leading -", user);
 	}
 }

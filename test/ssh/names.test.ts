@@ -49,6 +49,7 @@ describe("targets", () => {
 		"-oProxyCommand=x",
 		"root@-x",
 		"-x@host",
+		"x -oProxyCommand=y@host",
 		"ho st",
 		"host;id",
 		"$(id)@host",
