@@ -45,7 +45,7 @@ export interface ConnectOptions {
 	 */
 	readonly expectHostKey?: PublicKey | "any";
 	readonly signal?: AbortSignal;
-	/** Remarks for the operator, each said once. */
+	/** Remarks for the operator, each said once a login; in `waitForSsh`, once a waiting. */
 	readonly warn?: (message: string) => void;
 	/** Details for a log; never holds a secret. */
 	readonly log?: (message: string) => void;
@@ -69,17 +69,12 @@ interface Session {
  * check, authentication. Rejects with an EkexecError of an `SSH_…` code.
  */
 export async function connect(target: string, options: ConnectOptions = {}): Promise<Connection> {
-	const said = new Set<string>();
 	const memory = remembering(options.prompt ?? noPrompt);
 	const session: Session = {
 		prompt: memory.prompt,
 		machine: options.machine ?? thisMachine(),
 		signal: options.signal,
-		warn: (message) => {
-			if (said.has(message)) return;
-			said.add(message);
-			options.warn?.(message);
-		},
+		warn: once(options.warn),
 		log: options.log ?? (() => {}),
 		auto: (options.transport ?? "auto") === "auto",
 	};
@@ -87,6 +82,16 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
 	const connection = await byTransport(target, options, session);
 	memory.keep();
 	return connection;
+}
+
+/** The same listener, without repetitions. */
+export function once(warn: (message: string) => void = () => {}): (message: string) => void {
+	const said = new Set<string>();
+	return (message) => {
+		if (said.has(message)) return;
+		said.add(message);
+		warn(message);
+	};
 }
 
 async function byTransport(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectOptions, connect } from "./connect.ts";
+import { type ConnectOptions, connect, once } from "./connect.ts";
 import type { Connection, PublicKey } from "./connection.ts";
 import { aborted, type SshCode, said, sshError } from "./error.ts";
 
@@ -54,12 +54,13 @@ export async function waitForSsh(target: string, options: WaitOptions): Promise<
 	const timeout = AbortSignal.timeout(deadline);
 	const signal =
 		options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+	const warn = once(options.warn);
 	let last: unknown;
 	let refusedSince: number | undefined;
 	for (let number = 1; ; number++) {
 		let error: Error | undefined;
 		try {
-			const connection = await connect(target, { ...options, signal });
+			const connection = await connect(target, { ...options, signal, warn });
 			if (await accepted(connection, accept, signal)) return connection;
 			await connection.close();
 			// What was the matter before is no more.

@@ -558,8 +558,11 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 			await strange.stop();
 		}
 		const accepts = [false, sshError("SSH_CHANNEL", "no channel"), true];
+		const warnings: string[] = [];
 		const found = await waitForSsh(target(), {
 			...login,
+			identities: [key, join(place.path, "missing")],
+			warn: (message) => warnings.push(message),
 			async accept() {
 				const next = accepts.shift();
 				if (next instanceof Error) throw next;
@@ -568,6 +571,7 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(`%s ${lacking}`, (tr
 		});
 		await found.close();
 		expect(accepts).toEqual([]);
+		expect(warnings).toEqual([`there is no key file ${join(place.path, "missing")}`]);
 	});
 
 	test("an unreachable port", async () => {
