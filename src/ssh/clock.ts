@@ -27,8 +27,11 @@ export class Clock {
 			ask: async (question, options) => {
 				this.#asking++;
 				clearTimeout(this.#timer);
+				const over = this.#over.signal;
+				const given = options?.signal;
+				const signal = given === undefined ? over : AbortSignal.any([given, over]);
 				try {
-					return await prompt.ask(question, { ...options, signal: this.#over.signal });
+					return await prompt.ask(question, { ...options, signal });
 				} finally {
 					this.#asking--;
 					this.#arm();

@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { Clock } from "../../src/ssh/clock.ts";
+import type { Prompt } from "../../src/ssh/index.ts";
+
+test.each(["the login", "whoever asked"])("a question ends with %s", async (by) => {
+	const prompt: Prompt = {
+		possible: true,
+		ask: (_question, { signal } = {}) =>
+			new Promise((_, reject) => {
+				signal?.addEventListener("abort", () => reject(new Error("taken back")));
+			}),
+	};
+	const clock = new Clock();
+	const own = new AbortController();
+	const asked = clock.pausedBy(prompt).ask("?", { signal: own.signal });
+	if (by === "the login") clock.stop();
+	else own.abort();
+	await expect(asked).rejects.toThrow("taken back");
+});
