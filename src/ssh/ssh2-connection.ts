@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import ssh2, { type ClientChannel, type PseudoTtyOptions } from "ssh2";
+import ssh2, { type ClientChannel } from "ssh2";
 import { showBytes, utf8 } from "../bytes/index.ts";
 import type { Algorithms } from "./algorithms.ts";
 import type { Authentication } from "./auth.ts";
@@ -21,6 +21,7 @@ import { aborted, said, sshError, throwIfAborted } from "./error.ts";
 import type { HostKeyCheck } from "./host-key.ts";
 import type { SshOptions } from "./options.ts";
 import { publicKey } from "./public-key.ts";
+import { rawTerminal } from "./raw-terminal.ts";
 import { SharedSftp } from "./sftp.ts";
 import { boundedReader, boundedWriter, exitPromise, talkReader } from "./streams.ts";
 import { upload } from "./upload.ts";
@@ -202,36 +203,6 @@ function explain(
 	}
 }
 
-/** Terminal modes of RFC 4254, 8 that let every byte pass unchanged. */
-const raw: PseudoTtyOptions = {
-	term: "dumb",
-	modes: {
-		ECHO: 0,
-		ECHOE: 0,
-		ECHOK: 0,
-		ECHONL: 0,
-		ECHOCTL: 0,
-		ECHOKE: 0,
-		ICANON: 0,
-		ISIG: 0,
-		IEXTEN: 0,
-		ICRNL: 0,
-		INLCR: 0,
-		IGNCR: 0,
-		IXON: 0,
-		IXOFF: 0,
-		IXANY: 0,
-		ISTRIP: 0,
-		INPCK: 0,
-		PARMRK: 0,
-		IMAXBEL: 0,
-		OPOST: 0,
-		ONLCR: 0,
-		CS8: 1,
-		PARENB: 0,
-	} as unknown as NonNullable<PseudoTtyOptions["modes"]>,
-};
-
 /**
  * A server may allow one session at a time (MaxSessions), and gives it back a moment after its command has ended: how
  * often one that is refused is asked for, and the milliseconds between.
@@ -332,7 +303,7 @@ export class Ssh2Connection implements Connection {
 				answerWithin,
 			);
 			signal?.addEventListener("abort", onAbort, { once: true });
-			this.#client.exec(line, options.pty ? { pty: raw } : {}, (error, opened) => {
+			this.#client.exec(line, options.pty ? { pty: rawTerminal } : {}, (error, opened) => {
 				if (settled) {
 					opened?.close();
 					return;
