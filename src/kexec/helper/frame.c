@@ -4,24 +4,51 @@
 static int signals = -1;
 static u64 blocked;
 
+/*
+ * Waits until `fd` is ready for `events`, as R_FRAME, or until `deadline`. The door is minded meanwhile: R_TAKEN once
+ * somebody stands there who takes the conversation over, and again each time until the streams are theirs, so that the
+ * old ones neither give nor get another word.
+ */
+enum received wait_for(int fd, u16 events, u64 deadline)
+{
+	for (;;) {
+		struct pollfd fds[2 + DOOR] = { { fd, events, 0 }, { signals, POLLIN, 0 } };
+		if (keep_taken())
+			return R_TAKEN;
+		keep_watch(fds + 2);
+		u64 now = now_ms(), left = deadline > now ? deadline - now : 0;
+		struct timespec limit = { (i64)(left / 1000), (i64)(left % 1000 * 1000000) };
+		i64 ready = sys(ppoll, fds, LENGTH(fds), &limit, NULL, 8);
+		if (ready == -EINTR)
+			continue;
+		if (ready < 0)
+			return R_BAD;
+		if (fds[1].revents & POLLIN)
+			return R_SIGNAL;
+		keep_answer(fds + 2);
+		if (keep_taken())
+			return R_TAKEN;
+		if (fds[0].revents != 0)
+			return R_FRAME;
+		/* Asked after what is ready: strangers who knock without end do not stretch the time. */
+		if (ready == 0 || now_ms() >= deadline)
+			return R_LATE;
+	}
+}
+
 /* Milliseconds spent so far waiting for the reader of standard output: no source is to blame for them. */
 u64 blocked_ms(void) { return blocked; }
 
 /*
  * Writes in steps that a pipe with any room takes whole (PIPE_BUF), so that a reader who takes nothing holds this process
- * neither for ever nor against a signal.
+ * neither for ever nor against a signal, nor against somebody who takes the conversation over.
  */
 bool send_raw(const void *frame, u32 length)
 {
 	u64 start = now_ms();
 	u32 done = 0;
 	while (done < length) {
-		struct pollfd fds[2] = { { 1, POLLOUT, 0 }, { signals, POLLIN, 0 } };
-		struct timespec limit = { IDLE_MS / 1000, 0 };
-		i64 ready = sys(ppoll, fds, 2, &limit, NULL, 8);
-		if (ready == -EINTR)
-			continue;
-		if (ready <= 0 || (fds[1].revents & POLLIN))
+		if (wait_for(1, POLLOUT, now_ms() + IDLE_MS) != R_FRAME)
 			break;
 		u32 step = length - done < PIPE_BUF ? length - done : PIPE_BUF;
 		i64 put = sys(write, 1, (const u8 *)frame + done, step);
@@ -82,48 +109,31 @@ void catch_signals(void)
 	signals = (int)sys(signalfd4, -1, &mask, 8, O_CLOEXEC);
 }
 
-int signals_fd(void) { return signals; }
-
-/* Number of the signal that came in, taken from the queue; 0: none. */
-u32 signal_taken(void)
+/* From now on a hangup means nothing. It stays blocked, and is no longer to be read. */
+void forget_hangups(void)
 {
-	/* struct signalfd_siginfo begins with its number. */
-	u32 info[32];
-	struct pollfd wait = { signals, POLLIN, 0 };
-	struct timespec now = { 0, 0 };
-	if (sys(ppoll, &wait, 1, &now, NULL, 8) != 1 || sys(read, signals, info, sizeof info) != sizeof info)
-		return 0;
-	return info[0];
+	u64 mask = 1ul << (SIGINT - 1) | 1ul << (SIGTERM - 1);
+	sys(signalfd4, signals, &mask, 8, O_CLOEXEC);
 }
 
-/* Waits for bytes on standard input until `deadline` (0: for ever). */
-static enum received wait_input(u64 deadline)
+int signals_fd(void) { return signals; }
+
+/* Takes the signal that came in from the queue. */
+static void signal_taken(void)
 {
-	for (;;) {
-		struct pollfd fds[2] = { { 0, POLLIN, 0 }, { signals, POLLIN, 0 } };
-		u64 now = now_ms(), left = deadline > now ? deadline - now : 0;
-		struct timespec limit = { (i64)(left / 1000), (i64)(left % 1000 * 1000000) };
-		i64 ready = sys(ppoll, fds, 2, deadline == 0 ? NULL : &limit, NULL, 8);
-		if (ready == -EINTR)
-			continue;
-		if (ready < 0)
-			return R_BAD;
-		if (ready == 0)
-			return R_LATE;
-		if (fds[1].revents & POLLIN) {
-			/* Taken, so that the answer to it can be written. */
-			signal_taken();
-			return R_SIGNAL;
-		}
-		return R_FRAME;
-	}
+	/* struct signalfd_siginfo */
+	u8 info[128];
+	sys(read, signals, info, sizeof info);
 }
 
 static enum received receive(void *to, usize length, u64 deadline, bool start)
 {
 	usize have = 0;
 	while (have < length) {
-		enum received waited = wait_input(deadline);
+		enum received waited = wait_for(0, POLLIN, deadline);
+		/* Taken, so that the answer to it can be written. */
+		if (waited == R_SIGNAL)
+			signal_taken();
 		if (waited != R_FRAME)
 			return waited;
 		i64 got = sys(read, 0, (u8 *)to + have, length - have);
@@ -136,7 +146,7 @@ static enum received receive(void *to, usize length, u64 deadline, bool start)
 	return R_FRAME;
 }
 
-/* The next whole frame. R_END: input ended between frames. R_BAD: it ended inside one, or the head is no head. */
+/* The next whole frame. R_END: input ended between frames. R_BAD: it ended inside one, or the head is no head. R_TAKEN: see wait_for. */
 enum received receive_frame(struct frame *frame, u64 deadline)
 {
 	enum received head = receive(frame, FRAME_HEAD, deadline, true);

@@ -57,11 +57,12 @@ bool send_frame(u16 type, u16 tag, const void *payload, u32 length);
 bool send_raw(const void *frame, u32 length);
 bool send_json(u16 type, u16 tag, struct json *json);
 bool send_preamble(const char *command, bool resumed);
-enum received { R_FRAME, R_END, R_SIGNAL, R_LATE, R_BAD };
+enum received { R_FRAME, R_END, R_SIGNAL, R_LATE, R_BAD, R_TAKEN };
+enum received wait_for(int fd, u16 events, u64 deadline);
 enum received receive_frame(struct frame *frame, u64 deadline);
 void catch_signals(void);
 int signals_fd(void);
-u32 signal_taken(void);
+void forget_hangups(void);
 u64 blocked_ms(void);
 
 /* sha256.c */
@@ -97,8 +98,13 @@ void leave_guard(void);
 bool jump(const struct frame *frame);
 
 /* keep.c */
+enum { DOOR = 2 };
 bool keep_start(u32 seconds);
+void keep_watch(struct pollfd door[DOOR]);
+void keep_answer(const struct pollfd door[DOOR]);
+bool keep_taken(void);
 bool keep_wait(void);
+void keep_close(void);
 int keep_resume(void);
 void keep_exit(int code);
 

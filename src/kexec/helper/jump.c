@@ -53,7 +53,7 @@ bool jump(const struct frame *frame)
 	struct json json;
 	json_open(&json, "going");
 	send_json(F_EVENT, 0, &json);
-	/* The other side says that it has read this, or closes; if neither comes, its order stands all the same. */
+	/* The other side says that it has read this, closes, or comes anew; if nothing comes, its order stands all the same. */
 	receive_frame(&answer, now_ms() + answered);
 	if (via == VIA_NOTHING) {
 		/* The kernel stays loaded for whoever reboots into it: no guard may unload it. */
@@ -72,6 +72,7 @@ bool jump(const struct frame *frame)
 	sys(prctl, PR_SET_NAME, "ekexec-jump");
 	rank_for_oom("-1000");
 	sys(close, 0), sys(close, 1), sys(close, 2);
+	keep_close();
 	nap_ms(drain);
 	if (sync != 0)
 		sync_within(sync);

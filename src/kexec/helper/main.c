@@ -38,7 +38,7 @@ static int converse(bool may_change)
 		if (received == R_LATE)
 			return fail("IDLE", X_FAILED);
 		if (received != R_FRAME) {
-			/* Input that ends is a lost connection as much as input that breaks off. */
+			/* A lost connection: input that ends or breaks off, or another connection that takes the conversation over. */
 			if (may_change && taken_up())
 				continue;
 			return received == R_END ? finish(may_change ? X_FAILED : X_DONE) : fail("FRAMES", X_FRAMES);

@@ -169,6 +169,7 @@ static void splice(u16 number, const char *path, u32 deadline)
 		sys(prctl, PR_SET_PDEATHSIG, SIGKILL);
 		sys(close, 0), sys(close, 1), sys(close, 2);
 		leave_guard();
+		keep_close();
 		i64 answer[2] = { 0, 0 };
 		answer[0] = copy_splice(part, path, &answer[1]);
 		write_fully(pipe[1], answer, sizeof answer);

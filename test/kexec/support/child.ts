@@ -23,6 +23,7 @@ export const calls: Readonly<Record<string, number>> =
 				ppoll: 73,
 				statfs: 43,
 				reboot: 142,
+				sendmsg: 211,
 			}
 		: {
 				kexec_load: 246,
@@ -36,6 +37,7 @@ export const calls: Readonly<Record<string, number>> =
 				ppoll: 271,
 				statfs: 137,
 				reboot: 169,
+				sendmsg: 46,
 			};
 
 /** A helper that runs as a child. */
