@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A TCP relay on the loopback whose connections can be cut, as a network does it. */
+/** A TCP relay on the loopback whose connections can be cut, or die without a word, as a network does it. */
 export class Relay {
 	readonly #server: Server;
 	readonly #sockets = new Set<Socket>();
@@ -10,6 +10,8 @@ export class Relay {
 	connections = 0;
 	/** Whether new connections are refused. */
 	closed = false;
+	/** Connections that have died: nothing passes any more, and neither end hears of the other's. */
+	readonly #dead = new Set<Socket>();
 
 	private constructor(to: number) {
 		this.#server = createServer((socket) => {
@@ -24,6 +26,7 @@ export class Relay {
 				end.on("error", () => {});
 				end.on("close", () => {
 					this.#sockets.delete(end);
+					if (this.#dead.delete(end)) return;
 					socket.destroy();
 					onward.destroy();
 				});
@@ -50,6 +53,14 @@ export class Relay {
 	/** Breaks every connection at once. */
 	cut(): void {
 		for (const socket of this.#sockets) socket.destroy();
+	}
+
+	/** Every connection of now dies without a word: its ends stay open, and nothing passes any more. */
+	freeze(): void {
+		for (const socket of this.#sockets) {
+			this.#dead.add(socket);
+			socket.removeAllListeners("data").unpipe().pause();
+		}
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
