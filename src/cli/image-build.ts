@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, printable } from "../bytes/index.ts";
 import type { BuildProgress, Image } from "../image/index.ts";
 import { type Command, command, type Io } from "./command.ts";
 import { Progress, showSize } from "./progress.ts";
@@ -96,7 +96,7 @@ export const imageBuild: Command = command({
 			});
 			view.end();
 			if (args.lock !== undefined) await writeFile(path(args.lock), writeLock(built.lock));
-			for (const note of built.notes) io.stderr.write(`note: ${note}\n`);
+			for (const note of built.notes) io.stderr.write(`note: ${printable(note)}\n`);
 			return tell(built.image, built.cached, started, args.json, io);
 		} finally {
 			view.end();

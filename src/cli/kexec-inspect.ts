@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, printable } from "../bytes/index.ts";
 import type { KernelImage } from "../kexec/index.ts";
 import { type Command, command } from "./command.ts";
 import { reason } from "./show-error.ts";
@@ -35,7 +35,9 @@ export const kexecInspect: Command = command({
 		}
 		const image = readKernelImage(bytes, args.file);
 		if (args.json) io.stdout.write(`${JSON.stringify(image)}\n`);
-		else for (const [name, value] of rows(image)) io.stdout.write(`${name.padEnd(18)}${value}\n`);
+		else
+			for (const [name, value] of rows(image))
+				io.stdout.write(`${name.padEnd(18)}${printable(value)}\n`);
 		return 0;
 	},
 });

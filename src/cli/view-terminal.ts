@@ -129,9 +129,10 @@ class TerminalView implements View {
 		this.#clear();
 		// A line that the screen breaks could not be taken away again.
 		if (room < 0) return;
-		// Undoing takes a moment: whoever pressed the keys sees that they were heard.
+		// Undoing takes a moment, and a jump cannot be undone: whoever pressed the keys sees that they were heard.
+		const late = this.#step === "jump" || this.#step === "prove";
 		const said = this.#io.signal.aborted
-			? "interrupted, being undone"
+			? `interrupted${late ? "" : ", being undone"}`
 			: printable(this.#detail).replaceAll("\n", " ");
 		const detail =
 			said.length > room ? `${said.slice(0, Math.max(0, room - 1))}…`.slice(0, room) : said;

@@ -188,6 +188,8 @@ describe("the view of a terminal", () => {
 		interrupt();
 		vi.advanceTimersByTime(100);
 		expect(screen()[0]).toContain("5 Send      interrupted, being undone");
+		begin(view, "prove");
+		expect(screen()[0]).toMatch(/9 Prove {5}interrupted$/);
 		view.end(new Error("interrupted"));
 	});
 

@@ -2,6 +2,7 @@
 import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { EkexecError } from "../../src/bytes/index.ts";
+import { preamble } from "../../src/kexec/contract.ts";
 import { explain } from "../../src/kexec/explain.ts";
 import { FakeHelper, type GoOptions, HelperClient, literalFile } from "../../src/kexec/index.ts";
 import { deliver } from "../../src/rescue/deliver.ts";
@@ -215,4 +216,22 @@ test("a helper that is interrupted while it is put in place leaves no file", asy
 	});
 	await expect(started).rejects.toMatchObject({ code: "CLI_INTERRUPTED" });
 	expect(ran).toEqual([["rm", "-f", file]]);
+});
+
+test("a helper that started, and was lost then, is not tried in the next place", async () => {
+	const { connection } = login();
+	const uploads: string[] = [];
+	Object.assign(connection, {
+		upload: async (_source: unknown, path: string) => uploads.push(path),
+		exec: async () => {
+			const stdout = new PassThrough();
+			stdout.end(preamble);
+			const exit = Promise.resolve({ code: undefined, signal: undefined });
+			return { stdin: new PassThrough(), stdout, stderr: new PassThrough(), exit, close() {} };
+		},
+	});
+	const options = { machine: "x86_64", token: "0".repeat(64) };
+	const started = startHelper(connection, connection, "resume", options);
+	await expect(started).rejects.toMatchObject({ code: "HELPER_ENDED" });
+	expect(uploads).toHaveLength(1);
 });
