@@ -60,7 +60,7 @@ export interface ProveOptions
 		Omit<WaitOptions, "accept" | "attempt" | "refusedFor"> {
 	/**
 	 * Where it is not known whether the order to jump arrived: milliseconds after which a target that still runs its
-	 * old system did not get it, and has dropped everything.
+	 * old system did not get it, and has dropped everything where it noticed the loss (`RESCUE_LOST`).
 	 */
 	readonly unsureFor?: number;
 	/** Told after each attempt that failed; `old`: it was the old system that answered. */

@@ -20,7 +20,7 @@ import type { Step } from "./report.ts";
 import { describeFacts, describePlan, refusedError } from "./sentences.ts";
 import { helperOf, loginKnown, openSession, type Session } from "./session.ts";
 import { stagedFiles } from "./stage.ts";
-import { type Delivery, keepSeconds } from "./take-up.ts";
+import { abortWithin, type Delivery, drop, keepSeconds } from "./take-up.ts";
 
 /** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
 export async function check(target: string, options: HostOptions): Promise<HostResult> {
@@ -36,9 +36,6 @@ export async function check(target: string, options: HostOptions): Promise<HostR
 export async function host(target: string, options: HostOptions): Promise<HostResult> {
 	return new Rescue(target, options).run();
 }
-
-/** Milliseconds for a helper to answer that it has dropped everything; it does so as well when nobody listens. */
-const abortWithin = 15_000;
 
 class Rescue {
 	readonly #target: string;
@@ -161,7 +158,7 @@ class Rescue {
 			return { ...result, jumped: true };
 		}
 		const unsure = sure ? {} : { unsureFor: delivery.keep * 1000 };
-		const proof = await this.#prove(plan, facts, session, image, { nonce, ...unsure });
+		const proof = await this.#prove(plan, facts, delivery, image, { nonce, ...unsure });
 		report({ event: "proof", proof });
 		return { ...result, jumped: true, proof };
 	}
@@ -247,7 +244,7 @@ class Rescue {
 	async #prove(
 		plan: RescuePlan,
 		facts: Facts,
-		session: Session,
+		delivery: Delivery,
 		image: Image,
 		by: { readonly nonce: string; readonly unsureFor?: number },
 	): Promise<Proof> {
@@ -263,7 +260,7 @@ class Rescue {
 					...options.connect,
 					...(options.signal ? { signal: options.signal } : {}),
 					...(options.prompt ? { prompt: options.prompt } : {}),
-					expectHostKey: expectedHostKey(plan, facts, session.connection.hostKey),
+					expectHostKey: expectedHostKey(plan, facts, delivery.session.connection.hostKey),
 					deadline: options.timeout,
 					adapter: image.manifest.adapter,
 					...by,
@@ -275,8 +272,14 @@ class Rescue {
 						options.log?.(`login ${number}: ${error?.message ?? seen}`);
 					},
 				});
-				return proven.catch((error: unknown) => {
-					if (error instanceof EkexecError && error.code === "RESCUE_LOST") throw error;
+				return proven.catch(async (error: unknown) => {
+					if (error instanceof EkexecError && error.code === "RESCUE_LOST") {
+						// The old system answers, and may not have noticed yet that the line is dead.
+						await drop(this.#target, delivery, options).catch((cause: unknown) => {
+							throw unknownOrder(this.#target, { via: options.via }, cause);
+						});
+						throw error;
+					}
 					const waited = Math.round((Date.now() - started) / 1000);
 					throw unproven(error, target, plan, facts, { waited, oldAnswered, via: options.via });
 				});

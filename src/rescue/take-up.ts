@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { EkexecError } from "../bytes/index.ts";
 import type { HelperClient, Resumed } from "../kexec/index.ts";
 import { helperOf, isLoss, reopen, type Session, type SessionOptions } from "./session.ts";
 
@@ -46,5 +47,32 @@ export async function takeUp(
 			if (!isLoss(error) || Date.now() + lookEvery > until) throw error;
 			await sleep(lookEvery, undefined, signal ? { signal } : {});
 		}
+	}
+}
+
+/** Milliseconds to log in for the last time, and for a helper to answer that it has dropped everything. */
+export const abortWithin = 15_000;
+
+/**
+ * Has everything dropped that a helper may still keep, and no order be heard any more that is on its way over a line
+ * that died without a word. Throws where that cannot be made sure.
+ */
+export async function drop(
+	target: string,
+	delivery: Delivery,
+	options: SessionOptions,
+): Promise<void> {
+	const { signal } = options;
+	const { token } = delivery;
+	await delivery.session.connection.close();
+	delivery.session = await reopen(target, delivery.session, options, abortWithin);
+	try {
+		delivery.client = await helperOf(delivery.session, "resume", { token, signal });
+		await delivery.client.resumed(signal ? { signal } : {});
+		await delivery.client.abort({ timeout: abortWithin });
+	} catch (error) {
+		if (!(error instanceof EkexecError) || error.code !== "HELPER_NOT_KEPT") throw error;
+	} finally {
+		await delivery.session.connection.close();
 	}
 }

@@ -9,7 +9,7 @@ import { deliver } from "../../src/rescue/deliver.ts";
 import { startHelper } from "../../src/rescue/helper.ts";
 import { giveOrder } from "../../src/rescue/jump.ts";
 import type { Session } from "../../src/rescue/session.ts";
-import type { Delivery } from "../../src/rescue/take-up.ts";
+import { type Delivery, drop } from "../../src/rescue/take-up.ts";
 import { healthyFacts } from "../support/facts.ts";
 
 const line = vi.hoisted(() => ({
@@ -191,6 +191,27 @@ test("a delivery is taken up although the taking up breaks itself", async () => 
 	expect(line.opened).toHaveLength(3);
 	expect(closed.size).toBe(3);
 	expect(to.parts).toBe(1);
+});
+
+describe("what a dead line may still hold is dropped before it is said to be", () => {
+	test.each([
+		["a helper that still keeps it drops it", undefined, 1, undefined],
+		["nobody keeps anything", notKept, 0, undefined],
+		["nobody can tell", loss("HELPER_TIMEOUT"), 0, "HELPER_TIMEOUT"],
+	] as const)("%s", async (_name, found, times, code) => {
+		let aborted = 0;
+		const count = (): void => {
+			aborted += 1;
+		};
+		line.finds.push(found ?? helper([], { aborted: count }));
+		const to = delivery(helper([]));
+		const dropped = await drop("root@web1", to, { connect: {} }).then(
+			() => undefined,
+			(error: EkexecError) => error.code,
+		);
+		expect([dropped, aborted]).toEqual([code, times]);
+		expect(closed.size).toBe(2);
+	});
 });
 
 test("a helper that is interrupted while it is put in place leaves no file", async () => {
