@@ -59,13 +59,15 @@ export function parseShown(shown: string): Uint8Array {
 }
 
 /**
- * Text that somebody else may have written, for a terminal: its lines stay lines, all else that could drive the terminal
+ * Text that somebody else may have written, for a terminal: its lines and tabs stay, all else that could drive the terminal
  * or turn the reading direction is told as `\xNN`. A backslash stays one: this is to be read and not to be turned back.
  */
 export function printable(said: string): string {
-	return said.replace(/(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (char) =>
-		[...utf8(char)].map(hexEscape).join(""),
-	);
+	return said
+		.replaceAll("\r\n", "\n")
+		.replace(/(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (char) =>
+			[...utf8(char)].map(hexEscape).join(""),
+		);
 }
 
 function escapeControls(valid: string): string {

@@ -20,8 +20,11 @@ export class Clock {
 		this.#over.abort();
 	}
 
-	/** The same prompt, with the clock stopped during each question and begun anew after it. */
-	pausedBy(prompt: Prompt): Prompt {
+	/**
+	 * The same prompt, with the clock stopped during each question and begun anew after it. Once the login is over it asks
+	 * nothing, but for the line (`later`): that one may have questions for as long as it is there.
+	 */
+	pausedBy(prompt: Prompt, later = false): Prompt {
 		return {
 			possible: prompt.possible,
 			ask: async (question, options) => {
@@ -29,9 +32,11 @@ export class Clock {
 				clearTimeout(this.#timer);
 				const over = this.#over.signal;
 				const given = options?.signal;
-				const signal = given === undefined ? over : AbortSignal.any([given, over]);
+				const signals = [given, later && over.aborted ? undefined : over].filter(
+					(each) => each !== undefined,
+				);
 				try {
-					return await prompt.ask(question, { ...options, signal });
+					return await prompt.ask(question, { ...options, signal: AbortSignal.any(signals) });
 				} finally {
 					this.#asking--;
 					this.#arm();

@@ -217,7 +217,8 @@ async function open(
 	}
 	const algorithms = chooseAlgorithms(options, hostKeys.types);
 	const identities = await collectIdentities(options, prompt, warn);
-	const { line, release } = await dial(options, session, prompt, given, depth);
+	const asker = options.batchMode ? noPrompt : clock.pausedBy(session.prompt, true);
+	const { line, release } = await dial(options, session, asker, given, depth);
 	return login({
 		options,
 		line,

@@ -125,8 +125,12 @@ export function dialCommand(
 ): Line {
 	const shell = env.SHELL || "/bin/sh";
 	const askpass = startAskpass({ prompt, warn, onFault: (error) => stream.destroy(error) });
+	// Without a terminal ssh asks through us by itself. It is not forced to: a program that has a terminal of its own for
+	// it (sshpass) is left alone, and so are those that open a browser on the operator's screen.
+	const { SSH_ASKPASS_REQUIRE: _force, DISPLAY: none, ...asking } = askpass.env;
+	const display = none === undefined ? {} : { DISPLAY: env.DISPLAY || none };
 	const child = spawn(shell, ["-c", `exec ${command}`], {
-		env: { ...env, ...askpass.env },
+		env: { ...env, ...asking, ...display },
 		stdio: ["pipe", "pipe", "pipe"],
 		detached: true,
 	});
@@ -136,7 +140,8 @@ export function dialCommand(
 	});
 	const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
 	child.on("error", (error) => stream.destroy(error));
-	stream.on("close", () => {
+	const end = () => {
+		process.removeListener("exit", end);
 		askpass.close();
 		try {
 			// All of the group: it may be a pipeline.
@@ -144,7 +149,10 @@ export function dialCommand(
 		} catch {
 			// It has ended itself.
 		}
-	});
+	};
+	// A line that outlives this process keeps the target from noticing that nobody is there any more.
+	process.once("exit", end);
+	stream.on("close", end);
 	const ended = new Promise<void>((resolve) => {
 		child.once("close", () => resolve());
 		child.once("error", () => resolve());

@@ -75,8 +75,12 @@ function askOn(
 		const finish = (settle: () => void) => {
 			signal?.removeEventListener("abort", onAbort);
 			input.removeAllListeners();
-			input.setRawMode(false);
-			writeSync(fd, "\n");
+			try {
+				input.setRawMode(false);
+				writeSync(fd, "\n");
+			} catch {
+				// The terminal was closed: nobody is there to see it.
+			}
 			input.destroy();
 			settle();
 		};

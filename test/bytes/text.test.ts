@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseShown, showBytes, utf8 } from "../../src/bytes/index.ts";
+import { parseShown, printable, showBytes, utf8 } from "../../src/bytes/index.ts";
 
 test("shown bytes turn back into the same bytes", () => {
 	fc.assert(
@@ -15,4 +15,10 @@ test("nothing that drives a terminal is shown as it is", () => {
 		"a\\x1b[2Jb\\xc2\\x9b\\xe2\\x80\\xa8\\\\",
 	);
 	expect(showBytes(Uint8Array.of(0xff, 0xc3, 0xa4))).toBe("\\xffä");
+});
+
+test("what others said stays readable, and drives nothing", () => {
+	expect(printable("Größe\t1\r\n\x1b[2Jback\\slash\u009b\u202e\r")).toBe(
+		"Größe\t1\n\\x1b[2Jback\\slash\\xc2\\x9b\\xe2\\x80\\xae\\x0d",
+	);
 });

@@ -17,3 +17,14 @@ test.each(["the login", "whoever asked"])("a question ends with %s", async (by) 
 	else own.abort();
 	await expect(asked).rejects.toThrow("taken back");
 });
+
+test("once the login is over nothing is asked but for the line", async () => {
+	const prompt: Prompt = {
+		possible: true,
+		ask: async (_question, { signal } = {}) => (signal?.aborted ? "taken back" : "asked"),
+	};
+	const clock = new Clock();
+	clock.stop();
+	expect(await clock.pausedBy(prompt).ask("?")).toBe("taken back");
+	expect(await clock.pausedBy(prompt, true).ask("?")).toBe("asked");
+});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, test } from "vitest";
 import { dialCommand } from "../../src/ssh/dial.ts";
-import { noPrompt } from "../../src/ssh/index.ts";
+import { noPrompt, type Prompt } from "../../src/ssh/index.ts";
 import { find, missing } from "../support/programs.ts";
 import { scratch } from "./sshd.ts";
 
@@ -53,4 +53,28 @@ describe.skipIf(lacking).each(shells)(`a ProxyCommand in %s ${lacking}`, (shell)
 		};
 		await expect.poll(state, { timeout: 20_000 }).toMatch(/Z|gone/);
 	});
+});
+
+test("a ProxyCommand has the operator's screen, asks through us, and ends with this process", async () => {
+	const prompt: Prompt = { possible: true, ask: async () => "" };
+	const source = "console.log(process.env.DISPLAY, process.env.SSH_ASKPASS_REQUIRE, process.ppid);";
+	const script = join(place.path, "screen.cjs");
+	writeFileSync(script, `${source} setInterval(() => {}, 1000);`);
+	const said = async (display: object) => {
+		const { SSH_ASKPASS_REQUIRE: _force, DISPLAY: _display, ...rest } = process.env;
+		const env = { ...rest, ...display, SHELL: "/bin/sh" };
+		const before = process.listenerCount("exit");
+		const { stream } = dialCommand(`${process.execPath} ${script}`, env, prompt, () => {});
+		expect(process.listenerCount("exit")).toBe(before + 1);
+		const words = await new Promise((resolve) =>
+			stream.once("data", (data) => resolve(String(data))),
+		);
+		const closed = new Promise((resolve) => stream.once("close", resolve));
+		stream.on("error", () => {}).destroy();
+		await closed;
+		expect(process.listenerCount("exit")).toBe(before);
+		return words;
+	};
+	expect(await said({ DISPLAY: ":7" })).toBe(`:7 undefined ${process.pid}\n`);
+	expect(await said({})).toBe(`:none undefined ${process.pid}\n`);
 });
