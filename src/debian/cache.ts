@@ -37,7 +37,7 @@ export function cacheFolder(
 /**
  * Makes the cache folder where there is none, with no right for others to write whatever the umask is. Throws
  * `DEBIAN_CACHE` for one that somebody else (root aside) owns or all may write to: what it holds is believed and, if
- * programs, run.
+ * programs, run. Root may use anybody's: a container has its host's, sudo that of who called it.
  */
 export async function ownCache(
 	folder: string,
@@ -52,11 +52,11 @@ export async function ownCache(
 	}
 	if (uid === undefined) return;
 	const writable = (found.mode & 0o002) !== 0;
-	if (!writable && (found.uid === uid || found.uid === 0)) return;
+	if (!writable && (uid === 0 || found.uid === uid || found.uid === 0)) return;
 	throw debianError("usage", "DEBIAN_CACHE", "others decide what is in the cache", {
 		where: folder,
 		found: writable ? "all may write to it" : `it belongs to user ${found.uid}`,
-		remedy: "Set EKEXEC_CACHE to a folder of your own, to which nobody else may write.",
+		remedy: "Take the others' right to write to it, or set EKEXEC_CACHE to a folder of your own.",
 	});
 }
 
@@ -107,7 +107,8 @@ export function blobStore(folder: string): BlobStore {
 			const random = randomBytes(4).toString("hex");
 			const own = join(partial, `${sha256}.${here}.${process.pid}.${random}`);
 			const left = (await readdir(partial)).filter((name) => name.startsWith(`${sha256}.`));
-			for (const name of left.filter((one) => isAbandoned(one, here))) {
+			for (const name of left) {
+				if (!(await isAbandoned(partial, name, here))) continue;
 				// Of two processes that want the same remainder, rename lets one win.
 				if (await renamed(join(partial, name), own)) return own;
 			}
@@ -167,11 +168,17 @@ async function placeOfProcess(): Promise<string> {
 	return hashOf(place.join(" ")).slice(0, 12);
 }
 
-/** A remainder is free, or its process was one of this place and is gone. Of others nobody here knows. */
-function isAbandoned(name: string, here: string): boolean {
+/** Of processes of another place nobody here knows: what grew no more for so long has none. Milliseconds. */
+const growsWithin = 3600_000;
+
+/** A remainder is free, or its process was one of this place and is gone, or was of another and has not grown. */
+async function isAbandoned(partial: string, name: string, here: string): Promise<boolean> {
 	const [, place = "", owner = ""] = name.split(".");
 	if (place === "free") return true;
-	if (place !== here) return false;
+	if (place !== here) {
+		const found = await stat(join(partial, name)).catch(() => undefined);
+		return found !== undefined && Date.now() - found.mtimeMs > growsWithin;
+	}
 	try {
 		process.kill(Number(owner), 0);
 		return false;

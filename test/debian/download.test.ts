@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
@@ -110,7 +110,7 @@ describe("files of known digest", () => {
 		expect(await partial()).toEqual([name]);
 	});
 
-	test("that of one that is gone is taken over, unless it was of another machine", async () => {
+	test("that of one that is gone is taken over, unless it was of another machine not long ago", async () => {
 		const { server, store, wanted, partial } = await setUp();
 		const { pid } = spawnSync(process.execPath, ["--version"]);
 		const elsewhere = await remainderOf(store, pid, "0123456789ab");
@@ -120,7 +120,12 @@ describe("files of known digest", () => {
 		await remainderOf(store, pid);
 		await fetchBlob(store, wanted("file"), quick);
 		expect(await partial()).toEqual([elsewhere]);
-		expect(server.requests).toEqual(["file", "file bytes=10-"]);
+		const old = new Date(Date.now() - 2 * 3600_000);
+		await utimes(join(store.folder, "partial", elsewhere), old, old);
+		await rm(store.path(sha256(content)));
+		await fetchBlob(store, wanted("file"), quick);
+		expect(await partial()).toEqual([]);
+		expect(server.requests).toEqual(["file", "file bytes=10-", "file bytes=10-"]);
 	});
 
 	test("a download that is cleared away under it is told as that, unless another brought the same", async () => {

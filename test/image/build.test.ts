@@ -248,6 +248,29 @@ describe("the cache", () => {
 		expect(await readFile(join(out, "kernel"), "utf8")).toBe("last");
 	});
 
+	test("of files that were copied, as to another file system, sound ones stay and damaged ones do not", async () => {
+		const folder = await scratch();
+		const source = join(folder, "source");
+		const out = join(folder, "image");
+		await writeFile(source, "sound");
+		const files = [
+			["manifest.json", Buffer.from("{}")],
+			["kernel", source],
+		] as const;
+		await place(out, files);
+		const copy = async (text: string): Promise<number> => {
+			await rm(join(out, "kernel"));
+			await writeFile(join(out, "kernel"), text);
+			return (await stat(out)).ino;
+		};
+		const kept = await copy("sound");
+		await place(out, files);
+		expect((await stat(out)).ino).toBe(kept);
+		await copy("spoil");
+		await place(out, files);
+		expect(await readFile(join(out, "kernel"), "utf8")).toBe("sound");
+	});
+
 	test("what is no image is not replaced by one", async () => {
 		const out = await scratch();
 		await writeFile(join(out, "letters"), "to mother");
