@@ -9,9 +9,9 @@
   imports = [
     (modulesPath + "/installer/netboot/netboot.nix")
     (modulesPath + "/profiles/minimal.nix")
-    (modulesPath + "/profiles/all-hardware.nix")
   ];
 
+  hardware.enableAllHardware = true;
   hardware.enableRedistributableFirmware = true;
   boot.supportedFilesystems = {
     btrfs = true;
@@ -21,8 +21,11 @@
     xfs = true;
   };
   boot.swraid.enable = true;
-  # Arrays are started when the person asks for it.
-  boot.swraid.mdadmConf = "AUTO -all";
+  # Arrays are started when the person asks for it. Without an address the monitor of those that run would fail.
+  boot.swraid.mdadmConf = ''
+    AUTO -all
+    MAILADDR root
+  '';
 
   boot.kernelParams = [
     "panic=30"

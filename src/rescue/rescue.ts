@@ -20,7 +20,7 @@ import type { Step } from "./report.ts";
 import { describeFacts, describePlan, refusedError } from "./sentences.ts";
 import { helperOf, loginKnown, openSession, type Session } from "./session.ts";
 import { stagedFiles } from "./stage.ts";
-import { abortWithin, type Delivery, drop, keepSeconds } from "./take-up.ts";
+import { abortWithin, type Delivery, despiteLosses, drop, keepSeconds } from "./take-up.ts";
 
 /** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
 export async function check(target: string, options: HostOptions): Promise<HostResult> {
@@ -132,7 +132,7 @@ class Rescue {
 			const choice = await this.#stage(delivery, probed, plan, image, layers, nonce);
 			await this.#do(
 				"load",
-				() => loadKernel(delivery.client, choice, options.signal),
+				() => this.#ask("load", delivery, (to) => loadKernel(to, choice, options.signal)),
 				({ method }) => `by ${method}`,
 			);
 			if (options.until === "load") {
@@ -208,7 +208,8 @@ class Rescue {
 			async () => {
 				await send([kernel], 0);
 				if (choice.method === "kexec_file_load") {
-					const taken = await tryKernel(delivery.client, choice, signal);
+					const trial = (to: HelperClient) => tryKernel(to, choice, signal);
+					const taken = await this.#ask("stage", delivery, trial);
 					if (!taken) {
 						choice = { ...choice, method: "kexec_load" };
 						report({
@@ -224,13 +225,19 @@ class Rescue {
 		);
 		await this.#do(
 			"assemble",
-			() => delivery.client.seal(signal ? { signal } : {}),
+			() => this.#ask("assemble", delivery, (to) => to.seal(signal ? { signal } : {})),
 			() =>
 				plan.hostKeys.length === 0
 					? "no host key: the rescue system makes one"
 					: `${several(plan.hostKeys.length, "host key")}, filled in by the target itself`,
 		);
 		return choice;
+	}
+
+	/** Has the helper do what may be done twice: a lost line leaves open whether it was. */
+	#ask<T>(step: Step, delivery: Delivery, act: (to: HelperClient) => Promise<T>): Promise<T> {
+		const remark = (text: string): void => this.options.report({ event: "remark", step, text });
+		return despiteLosses(this.#target, delivery, { ...this.options, remark, losses: 5 }, act);
 	}
 
 	#order(step: Step, delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {

@@ -121,7 +121,7 @@ const losses: ReadonlySet<string> = new Set([
 	"HELPER_TIMEOUT",
 ]);
 
-export function isLoss(error: unknown): boolean {
+export function isLoss(error: unknown): error is EkexecError {
 	return error instanceof EkexecError && losses.has(error.code);
 }
 

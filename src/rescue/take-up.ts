@@ -50,6 +50,43 @@ export async function takeUp(
 	}
 }
 
+/**
+ * Does something with the helper, and does it again over another line where one is lost meanwhile: within the seconds for
+ * which the helper keeps what it has, each time. `act` is told what the helper it is to go on with still holds. After
+ * `losses` of them the last one is thrown: what needs but a moment is not broken off by chance every time.
+ */
+export async function despiteLosses<T>(
+	target: string,
+	delivery: Delivery,
+	options: SessionOptions & { readonly remark: (text: string) => void; readonly losses?: number },
+	act: (client: HelperClient, held: Resumed | undefined) => Promise<T>,
+): Promise<T> {
+	const { signal, remark, losses = Number.POSITIVE_INFINITY } = options;
+	let held: Resumed | undefined;
+	for (let lost = 0; ; lost++) {
+		let loss: Error;
+		try {
+			return await act(delivery.client, held);
+		} catch (error) {
+			signal?.throwIfAborted();
+			if (!isLoss(error) || lost === losses) throw error;
+			loss = error;
+		}
+		remark("the connection was lost; logging in again");
+		held = await takeUp(target, delivery, options).catch((error: unknown) => {
+			// It was the helper itself that ended, and why it did was heard before.
+			if (!(error instanceof EkexecError) || error.code !== "HELPER_NOT_KEPT") throw error;
+			const { kind, code, summary, details } = error;
+			throw new EkexecError(kind, code, summary, {
+				...details,
+				where: target,
+				found: loss.message,
+			});
+		});
+		remark("taken up where it broke off");
+	}
+}
+
 /** Milliseconds to log in for the last time, and for a helper to answer that it has dropped everything. */
 export const abortWithin = 15_000;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { deliver } from "../../src/rescue/deliver.ts";
 import { helperOf, openSession } from "../../src/rescue/session.ts";
-import { type Delivery, keepSeconds } from "../../src/rescue/take-up.ts";
+import { type Delivery, despiteLosses, keepSeconds } from "../../src/rescue/take-up.ts";
 import { keygen, operator, scratch, startSshd } from "../ssh/sshd.ts";
 import { missing } from "../support/programs.ts";
 import { Relay } from "../vm/relay.ts";
@@ -78,9 +78,14 @@ test.skipIf(lacking !== "")(
 			expect(starts[1]).toBeLessThanOrEqual(500_000);
 			expect(remarks).toEqual([
 				"the connection was lost; logging in again",
-				"the upload goes on where it broke off",
+				"taken up where it broke off",
 			]);
 			expect(relay.connections).toBe(2);
+			relay.freeze();
+			const again = { ...options, remark: () => {}, losses: 1 };
+			await despiteLosses("root@127.0.0.1", delivery, again, (to) => to.seal());
+			expect(relay.connections).toBe(3);
+			// Where the answer was lost and not the question, it is asked twice.
 			await delivery.client.seal();
 			expect(await delivery.client.abort()).toBeTypeOf("number");
 			await delivery.session.connection.close();

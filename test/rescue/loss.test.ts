@@ -9,7 +9,7 @@ import { deliver } from "../../src/rescue/deliver.ts";
 import { startHelper } from "../../src/rescue/helper.ts";
 import { giveOrder } from "../../src/rescue/jump.ts";
 import type { Session } from "../../src/rescue/session.ts";
-import { type Delivery, drop } from "../../src/rescue/take-up.ts";
+import { type Delivery, despiteLosses, drop } from "../../src/rescue/take-up.ts";
 import { healthyFacts } from "../support/facts.ts";
 
 const line = vi.hoisted(() => ({
@@ -191,6 +191,57 @@ test("a delivery is taken up although the taking up breaks itself", async () => 
 	expect(line.opened).toHaveLength(3);
 	expect(closed.size).toBe(3);
 	expect(to.parts).toBe(1);
+});
+
+describe("what the helper is asked to do, and a line is lost meanwhile", () => {
+	const sealing = (fails: readonly Error[]): HelperClient => {
+		const left = [...fails];
+		return {
+			...helper([]),
+			async seal() {
+				const error = left.shift();
+				if (error) throw error;
+			},
+		} as unknown as HelperClient;
+	};
+	const ask = (to: Delivery, losses: number): Promise<string[]> => {
+		const remarks: string[] = [];
+		const options = { connect: {}, remark: (text: string) => void remarks.push(text), losses };
+		const done = despiteLosses("root@web1", to, options, (client) => client.seal());
+		done.catch(() => {});
+		return done.then(() => remarks);
+	};
+
+	test("is asked for again, over the other line", async () => {
+		line.finds.push(sealing([loss("HELPER_TIMEOUT")]), sealing([]));
+		const remarks = await ask(delivery(sealing([loss("SSH_LOST")])), 2);
+		expect(remarks).toEqual([
+			"the connection was lost; logging in again",
+			"taken up where it broke off",
+			"the connection was lost; logging in again",
+			"taken up where it broke off",
+		]);
+	});
+
+	test("is given up after so many losses, and at once where the helper refuses it", async () => {
+		line.finds.push(sealing([loss("HELPER_TIMEOUT")]));
+		const given = ask(delivery(sealing([loss("SSH_LOST")])), 1);
+		await expect(given).rejects.toMatchObject({ code: "HELPER_TIMEOUT" });
+		const refused = explain({ event: "error", code: "INCOMPLETE", at: "seal", errno: 0 });
+		await expect(ask(delivery(sealing([refused])), 5)).rejects.toBe(refused);
+		expect(line.opened).toHaveLength(1);
+	});
+
+	test("where the helper itself ended, the error says why it did", async () => {
+		line.finds.push(notKept);
+		const ended = new EkexecError("failed", "HELPER_ENDED", "the helper ended", {
+			found: "exit code 137",
+		});
+		await expect(ask(delivery(sealing([ended])), 5)).rejects.toMatchObject({
+			code: "HELPER_NOT_KEPT",
+			message: expect.stringMatching(/^root@web1: nothing is kept.*exit code 137/),
+		});
+	});
 });
 
 describe("what a dead line may still hold is dropped before it is said to be", () => {

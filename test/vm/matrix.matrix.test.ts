@@ -148,7 +148,7 @@ describe.skipIf(lacking)(`a healthy bookworm victim ${lacking}`, () => {
 				},
 			});
 			expect(cuts).toBeGreaterThan(1);
-			expect(result.remarks).toContain("the upload goes on where it broke off");
+			expect(result.remarks).toContain("taken up where it broke off");
 			expect(relay.connections).toBeGreaterThan(2);
 			// Sent once, but for what was on its way when it was cut.
 			expect(relay.sent).toBeLessThan(size * 1.5);
