@@ -1,31 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { extract } from "tar-stream";
-import { EkexecError, text } from "../bytes/index.ts";
-import { decompress, IDENTIFY_BYTES, identify } from "../compress/index.ts";
 import { cacheFolder } from "../debian/index.ts";
-import { scanInitrd } from "../initrd/index.ts";
-import { readKernelImage, unwrapKernel } from "../kexec/index.ts";
 import { onceMade } from "./cache.ts";
+import { describeLoose } from "./describe.ts";
 import { imageError } from "./errors.ts";
-import {
-	type Adapter,
-	type Architecture,
-	adapters,
-	type Compression,
-	compressions,
-	formatManifest,
-	manifestFormat,
-	parseManifest,
-} from "./manifest.ts";
+import { type Adapter, adapters } from "./manifest.ts";
 import { commandLineOfRun } from "./nixos.ts";
 import { type Image, isImage, openImage, sha256OfFile } from "./open.ts";
 import { parseShape } from "./shape.ts";
 import { digestsOf, maxSignatureBytes, verifySignature } from "./signature.ts";
+import { unpackTarball } from "./tarball.ts";
 
 export interface ImportOptions {
 	/** Lower-case hex; of the tarball, or of an image directory's `manifest.json`, which names all other digests. */
@@ -49,11 +36,6 @@ export interface LooseImage {
 	readonly name?: string;
 }
 
-/** A kernel is at most a few hundred MB, with everything built in. */
-const maxKernel = 512 * 1024 * 1024;
-/** The kernel's own limit for an initrd is what fits into memory; nobody rescues with more than this. */
-const maxInitrd = 8 * 1024 ** 3;
-const maxText = 1024 * 1024;
 /** Folder of the draft in which members wait until it is known what they are. */
 const members = ".members";
 
@@ -94,9 +76,7 @@ export async function importImage(path: string, options: ImportOptions = {}): Pr
 	const folder = join(cache, "imported", keyOf(sha256, options.adapter ?? ""));
 	const read = (at: string): Promise<Image> => openImage(at, signalOf(options));
 	const make = async (draft: string): Promise<void> => {
-		await unpack(path, draft, options).catch((error: unknown) => {
-			throw tarFault(error, path);
-		});
+		await arrange(path, draft, options);
 		await rm(join(draft, members), { recursive: true });
 	};
 	return (await onceMade(folder, read, make, options.signal)).value;
@@ -146,7 +126,7 @@ export async function importLoose(
 				remedy: "Try again once nobody writes to it.",
 			});
 		}
-		await describe(draft, name, commandLine, adapter, options.signal);
+		await describeLoose(draft, name, commandLine, adapter, options.signal);
 	};
 	return (await onceMade(folder, read, make, options.signal)).value;
 }
@@ -206,87 +186,9 @@ async function readSmall(path: string): Promise<string> {
 	return readFile(path, "utf8");
 }
 
-/** Most bytes of each file that an image may have, by its name. */
-const caps: ReadonlyMap<string, number> = new Map([
-	["kernel", maxKernel],
-	["bzImage", maxKernel],
-	["initrd", maxInitrd],
-	["run", maxText],
-	["cmdline", maxText],
-	["manifest.json", maxText * 4],
-	["contents.json", maxText * 256],
-	["drivers.json", maxText * 256],
-]);
-
-/** What a member of a tarball is to an image; undefined for all that is none of its business. */
-function roleOf(
-	name: string,
-): { readonly at: string; readonly file: string; readonly cap: number } | undefined {
-	const clean = name.replace(/^(?:\.?\/)+/, "");
-	const parts = clean.split("/");
-	if (parts.some((part) => part === ".." || part === "")) return undefined;
-	const file = parts.at(-1) ?? "";
-	const at = parts.slice(0, -1).join("/");
-	const cap = caps.get(file) ?? (/(?:^|\/)layers$/.test(at) ? maxInitrd : undefined);
-	return cap === undefined || !/^[\w.+-]+$/.test(file) ? undefined : { at, file, cap };
-}
-
-/** What tar-stream has to say of a broken archive, as an error of ours; all others as they are. */
-function tarFault(error: unknown, where: string): unknown {
-	const foreign = error instanceof Error && !(error instanceof EkexecError) && !("code" in error);
-	if (!foreign || error.name === "AbortError") return error;
-	return imageError("check", "IMAGE_FORMAT", "this is no whole tarball", {
-		where,
-		expected: "a tar archive, or a compressed one",
-		found: error.message,
-		cause: error,
-	});
-}
-
-/** Takes the members that make an image out of a tarball; all others are passed over. */
-async function unpack(path: string, draft: string, options: ImportOptions): Promise<void> {
-	const stage = join(draft, members);
-	await mkdir(stage);
-	const held = new Map<string, string>();
-	const tar = extract();
-	const chunks = createReadStream(path) as AsyncIterable<Uint8Array>;
-	const plain = path.endsWith(".tar")
-		? chunks
-		: decompress(chunks, { where: path, ...signalOf(options) });
-	const feeding = pipeline(Readable.from(plain), tar).catch((cause: unknown) => {
-		tar.destroy(cause instanceof Error ? cause : new Error(String(cause)));
-	});
-	for await (const entry of tar) {
-		const role = entry.header.type === "file" ? roleOf(entry.header.name) : undefined;
-		if (role === undefined) {
-			entry.resume();
-			continue;
-		}
-		if ((entry.header.size ?? 0) > role.cap) {
-			throw imageError(
-				"check",
-				"IMAGE_FORMAT",
-				"a file of the tarball is too large for what it is",
-				{
-					where: path,
-					field: entry.header.name,
-					expected: `at most ${role.cap} bytes`,
-					found: `${entry.header.size} bytes`,
-				},
-			);
-		}
-		const name = role.at === "" ? role.file : `${role.at}/${role.file}`;
-		if (held.has(name)) {
-			throw imageError("check", "IMAGE_FORMAT", "a file is in the tarball twice", {
-				where: path,
-				field: name,
-			});
-		}
-		const place = join(stage, String(held.size));
-		await pipeline(entry, createWriteStream(place, { flags: "wx" }));
-		held.set(name, place);
-	}
-	await feeding;
+/** Makes an image of what a tarball holds: one that ekexec made, one of nixos-images, or its parts side by side. */
+async function arrange(path: string, draft: string, options: ImportOptions): Promise<void> {
+	const held = await unpackTarball(path, join(draft, members), options.signal);
 	const folders = new Set([...held.keys()].map((name) => name.split("/").slice(0, -1).join("/")));
 	const inside = (folder: string, name: string): string | undefined =>
 		held.get(folder === "" ? name : `${folder}/${name}`);
@@ -316,7 +218,7 @@ async function unpack(path: string, draft: string, options: ImportOptions): Prom
 		await rename(initrd, join(draft, "layers/initrd"));
 		const adapter = run === undefined ? (options.adapter ?? "stage1") : "nixos-images";
 		const name = run === undefined ? "tarball" : "nixos-images";
-		await describe(draft, name, commandLine, adapter, options.signal);
+		await describeLoose(draft, name, commandLine, adapter, options.signal);
 		return;
 	}
 	throw imageError("check", "IMAGE_FORMAT", "this tarball holds no image that ekexec knows", {
@@ -325,73 +227,4 @@ async function unpack(path: string, draft: string, options: ImportOptions): Prom
 			"manifest.json; or bzImage, initrd and run; or kernel, initrd and cmdline in one folder",
 		found: held.size === 0 ? "none of them" : [...held.keys()].slice(0, 10).join(", "),
 	});
-}
-
-/** Writes the manifest for a kernel and an initrd that lie in their places, after a look into both. */
-async function describe(
-	draft: string,
-	name: string,
-	commandLine: string,
-	adapter: Adapter,
-	signal: AbortSignal | undefined,
-): Promise<void> {
-	const packed = new Uint8Array(await readFile(join(draft, "kernel")));
-	const kernel = await unwrapKernel(packed, { where: "kernel", ...signalOf({ signal }) });
-	// Kernels of arm64 often come in a gzip or EFI zboot wrapping, which kexec does not take off.
-	if (kernel !== packed) await writeFile(join(draft, "kernel"), kernel);
-	const header = readKernelImage(kernel, "kernel");
-	const architecture: Architecture = header.format === "bzImage" ? "amd64" : "arm64";
-	const path = join(draft, "layers/initrd");
-	const { size } = await stat(path);
-	const head = await readHead(path);
-	const segments = await scanInitrd(
-		createReadStream(path) as AsyncIterable<Uint8Array>,
-		{},
-		{
-			where: "initrd",
-			signal,
-		},
-	);
-	const format = identify(head);
-	const compression: Compression = compressions.find((word) => word === format) ?? "none";
-	const unpackedSize = segments.reduce((sum, segment) => sum + segment.unpackedSize, 0);
-	const release = "release" in header ? header.release : "";
-	const manifest = formatManifest({
-		format: manifestFormat,
-		name,
-		architecture,
-		kernel: {
-			release: release === "" ? "unknown" : release,
-			file: "kernel",
-			size: kernel.length,
-			sha256: createHash("sha256").update(kernel).digest("hex"),
-		},
-		commandLine,
-		adapter,
-		layers: [
-			{
-				name: "initrd",
-				kind: "initrd",
-				file: "layers/initrd",
-				size,
-				sha256: await sha256OfFile(path, signal === undefined ? {} : { signal }),
-				compression,
-				unpackedSize,
-				memorySize: unpackedSize,
-				entries: segments.reduce((sum, segment) => sum + segment.entries, 0),
-			},
-		],
-		packages: [],
-		source: { provider: "tarball" },
-	});
-	// What is written is read back by the same rules as anybody's manifest.
-	parseManifest(text(manifest), "the tarball's manifest");
-	await writeFile(join(draft, "manifest.json"), manifest);
-}
-
-async function readHead(path: string): Promise<Uint8Array> {
-	const stream = createReadStream(path, { end: IDENTIFY_BYTES - 1 });
-	const parts: Uint8Array[] = [];
-	for await (const part of stream as AsyncIterable<Uint8Array>) parts.push(part);
-	return Buffer.concat(parts);
 }
