@@ -18,7 +18,7 @@ export function keygen(path: string, ...options: string[]): string {
 	return path;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
 	return new Promise((resolve, reject) => {
 		const server = createServer();
 		server.on("error", reject);

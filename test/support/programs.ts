@@ -21,6 +21,7 @@ export const packages = {
 	depmod: "kmod",
 	modinfo: "kmod",
 	sshd: "openssh-server",
+	dropbear: "dropbear-bin",
 	ssh: "openssh-client",
 	"ssh-keygen": "openssh-client",
 	"ssh-agent": "openssh-client",
