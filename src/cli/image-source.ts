@@ -20,12 +20,42 @@ export interface ImageArguments {
 	readonly modules: "auto" | "generic" | "target";
 }
 
+/** Refuses options that would check an image that nobody named, or half of what a check needs. */
+function checkImageArguments(args: ImageArguments): void {
+	const {
+		image,
+		"image-sha256": sha256,
+		"image-signature": signature,
+		"image-signer": signer,
+	} = args;
+	const wrong = (field: string, summary: string, remedy: string): EkexecError =>
+		new EkexecError("usage", "CLI_IMAGE", summary, { field, remedy });
+	for (const [field, value] of Object.entries({
+		"--image-sha256": sha256,
+		"--image-signature": signature,
+		"--image-signer": signer,
+	})) {
+		if (value !== undefined && image === undefined) {
+			const remedy = "Name it with --image; ekexec's own images are checked without being told.";
+			throw wrong(field, "there is no image that this could be checked on", remedy);
+		}
+	}
+	if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
+		throw wrong("--image-sha256", "not a SHA-256", "Give its 64 hexadecimal digits.");
+	}
+	if ((signature === undefined) !== (signer === undefined)) {
+		const field = signature === undefined ? "--image-signer" : "--image-signature";
+		const remedy = "Give both --image-signature and --image-signer.";
+		throw wrong(field, "a signature and its signer prove nothing alone", remedy);
+	}
+}
+
 /** Below this much memory an image with every driver is a burden; above, one image serves all targets from the cache. */
 const roomForAllModules = 1024 * 1024 * 1024;
 
 /**
  * How the image for a target is found: the one that was named, or one built for it and cached. `passing` is told how
- * far that is.
+ * far that is. Throws `CLI_IMAGE` where what is to be checked of it does not fit together.
  */
 export function imageForTarget(
 	args: ImageArguments,
@@ -33,6 +63,7 @@ export function imageForTarget(
 	say: (text: string) => void,
 	passing: (text: string) => void = say,
 ): (facts: Facts) => Promise<Image> {
+	checkImageArguments(args);
 	return async (facts) => {
 		const { signal } = io;
 		if (args.image !== undefined) {

@@ -128,7 +128,18 @@ async function read(path: string): Promise<Uint8Array> {
 	}
 }
 
+/** Endings of what kernels can unpack, too, and this program cannot write. */
+const foreign = /\.(?:lz4|lzo|lzma|bz2)$/;
+
 function codecByName(output: string): CodecName {
+	const ending = foreign.exec(output)?.[0];
+	if (ending !== undefined) {
+		throw usage(
+			"--output",
+			"an ending of what can be written (.gz, .xz, .zst), or --compress",
+			ending,
+		);
+	}
 	const named = Object.values(codecs).find(
 		({ extension }) => extension !== "" && output.endsWith(extension),
 	);

@@ -20,9 +20,12 @@ const maxModaliases = 100_000;
 /** Longer than any modalias: the kernel's buffer is a page. */
 const alias = /^[\x21-\x7e]{1,4096}$/;
 
-/** Reads the JSON of facts, as `ekexec check --json` prints them; ignores all else in it. Throws `IMAGE_TARGET`. */
+/**
+ * Reads the JSON of facts, or all that `ekexec check --json` prints, where they are one line of several; ignores all else
+ * in it. Throws `IMAGE_TARGET`.
+ */
 export function parseTarget(json: string, where: string): ImageTarget {
-	const root = parseShape(json, (details) =>
+	const root = parseShape(lineOfFacts(json) ?? json, (details) =>
 		imageError("usage", "IMAGE_TARGET", "these are no facts of a target", { where, ...details }),
 	);
 	const shape = root.get("facts").present ? root.get("facts") : root;
@@ -33,6 +36,17 @@ export function parseTarget(json: string, where: string): ImageTarget {
 		filesystems: shape.get("filesystems").strings(1000, alias, "a file system's name"),
 		modules: shape.get("modules").strings(10_000, alias, "a module's name"),
 	};
+}
+
+/** Of events, one a line, the one with the facts. */
+function lineOfFacts(text: string): string | undefined {
+	return text.split("\n").find((line) => {
+		try {
+			return (JSON.parse(line) as { event?: unknown } | null)?.event === "facts";
+		} catch {
+			return false;
+		}
+	});
 }
 
 /**

@@ -139,6 +139,7 @@ describe("initrd pack", () => {
 		[["pack", "tree", "-o", "x", "--level", "high"], 2, /field --level/],
 		[["pack", "tree", "-o", "x", "--microcode", "tree/init"], 2, /not microcode of Intel or AMD/],
 		[["pack", "tree", "-o", "-", "--json"], 2, /field --json/],
+		[["pack", "tree", "-o", "x.lz4"], 2, /field --output.*found \.lz4/],
 		[["pack", "tree", "-o", "x", "--compress", "rar"], 2, /Choices: "none", "gzip", "xz", "zstd"/],
 	])("%j: exit %i", async (words, code, message) => {
 		const found = await initrd(...words);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { targetOf } from "../../src/cli/image-source.ts";
 import { chooseModules, type PlacedModule } from "../../src/debian/index.ts";
-import { type ImageTarget, wishesFor } from "../../src/image/target.ts";
+import { type ImageTarget, parseTarget, wishesFor } from "../../src/image/target.ts";
 import { healthyFacts, MiB } from "../support/facts.ts";
 
 const module = (path: string, aliases: readonly string[] = []): PlacedModule => ({
@@ -74,5 +74,31 @@ describe("what a target's facts ask of its image", () => {
 	test("as it was told", () => {
 		expect(targetOf(facts, "generic")).toBeUndefined();
 		expect(targetOf(facts, "target")).toMatchObject({ modules: facts.modules });
+	});
+});
+
+describe("facts from a file", () => {
+	const facts = { modaliases: ["pci:v1"], filesystems: ["ext4"], modules: ["e1000"] };
+	const wanted = { modaliases: ["pci:v1"], filesystems: ["ext4"], modules: ["e1000"] };
+
+	test("alone, in an event, or among all that `check --json` prints", () => {
+		const event = JSON.stringify({ event: "facts", facts });
+		const lines = [
+			JSON.stringify({ event: "step", step: "connect", state: "done" }),
+			event,
+			JSON.stringify({ event: "plan", plan: { modaliases: ["no"] } }),
+		];
+		for (const text of [
+			JSON.stringify(facts),
+			JSON.stringify({ facts }, null, 2),
+			event,
+			`${lines.join("\n")}\n`,
+		]) {
+			expect(parseTarget(text, "web1.json")).toEqual(wanted);
+		}
+	});
+
+	test.each(["", "{", '{"event":"step"}\n{"event":"plan"}\n', "[]"])("%j is none", (text) => {
+		expect(() => parseTarget(text, "web1.json")).toThrow(/^web1.json.*no facts of a target/);
 	});
 });

@@ -164,6 +164,17 @@ test("an armed watchdog is told; with minutes to go it is nothing to do about", 
 	expect(plan().checks.some(({ id }) => id === "watchdog")).toBe(false);
 });
 
+test.each([
+	["mounted", { mounts: [{ ...healthyFacts().mounts[0], target: "/tank", type: "zfs" }] }],
+	["on a disk", { filesystems: ["ext4", "zfs_member"] }],
+] as const)("that the image cannot open a pool of ZFS is told: %s", (_name, change) => {
+	const warned = plan(change as Partial<Facts>).checks.filter(({ id }) => id === "disks");
+	expect(warned).toContainEqual(
+		expect.objectContaining({ verdict: "warning", found: expect.stringMatching(/^ZFS/) }),
+	);
+	expect(JSON.stringify(plan().checks)).not.toContain("ZFS");
+});
+
 test("sessions that live on without a login are told", () => {
 	const made = plan({ terminals: ["tmux of uid 0"] });
 	expect(made.checks.find(({ id }) => id === "terminals")?.found).toContain("tmux of uid 0");

@@ -63,6 +63,16 @@ export function checkDisks(facts: Facts): Check[] {
 			),
 		);
 	}
+	const types = [...facts.filesystems, ...facts.mounts.map(({ type }) => type)];
+	if (types.some((type) => type === "zfs" || type === "zfs_member")) {
+		checks.push(
+			warning(
+				"disks",
+				"ZFS is in use, and ekexec's own image can open no pool: Debian's kernel has no ZFS",
+				"Where a pool must be opened, give an image that has it (--image; nix/ builds one).",
+			),
+		);
+	}
 	const swap = facts.swaps.filter(({ used }) => used > 0);
 	if (swap.length > 0) {
 		const used = swap.reduce((sum, area) => sum + area.used, 0);
