@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type Codec, type CodecName, codecs } from "../compress/index.ts";
+export { ByteSource, type Chunks, type Codec, type CodecName, codecs } from "../compress/index.ts";
 export type { InitrdCode } from "./codes.ts";
 export { readContent } from "./content.ts";
 export { type ExtractOptions, type ExtractResult, extractInitrd } from "./extract.ts";

@@ -19,6 +19,6 @@ export { type AskOptions, noPrompt, type Prompt, terminalPrompt } from "./prompt
 export { publicKey } from "./public-key.ts";
 export { type Ran, type RunOptions, run } from "./run.ts";
 export { formatTarget, parseTarget, type Target } from "./target.ts";
-export { bytesSource, fileSource } from "./upload.ts";
+export { bytesSource, fileSource } from "./upload-source.ts";
 export { type WaitOptions, waitForSsh } from "./wait.ts";
 export { commandLine, isPlainWord } from "./words.ts";

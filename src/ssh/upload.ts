@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import type { EkexecError } from "../bytes/index.ts";
 import type { Executor, Uploaded, UploadOptions, UploadSource } from "./connection.ts";
 import { aborted, sshError, throwIfAborted } from "./error.ts";
@@ -15,27 +13,6 @@ export interface UploadGround {
 	readonly executor: Executor;
 	readonly sftp: () => Promise<SharedSftp | undefined>;
 	readonly closed: Promise<Error | undefined>;
-}
-
-/** A file of this machine as a source. */
-export async function fileSource(path: string): Promise<UploadSource> {
-	const { size } = await stat(path);
-	return {
-		size,
-		read: (offset) => createReadStream(path, { start: offset, highWaterMark: 256 * 1024 }),
-	};
-}
-
-/** Bytes in memory as a source. */
-export function bytesSource(bytes: Uint8Array): UploadSource {
-	return {
-		size: bytes.length,
-		async *read(offset) {
-			for (let at = offset; at < bytes.length; at += 256 * 1024) {
-				yield bytes.subarray(at, at + 256 * 1024);
-			}
-		},
-	};
 }
 
 /** dd(1) takes its place in the file as a number of blocks; a kept beginning is a multiple of this. */
