@@ -7,14 +7,14 @@ import { Lzma2Fault } from "./lzma2/fault.ts";
 /** To the thread: some chunks of a block; with `start`, the first of one. */
 export interface Order {
 	readonly start: BlockStart | undefined;
-	readonly bytes: Uint8Array;
+	readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** From the thread, one for each order. */
 export interface Answer {
 	readonly output: Uint8Array;
 	readonly ended: boolean;
-	readonly fault: string | undefined;
+	readonly fault: Pick<Lzma2Fault, "message" | "kind"> | undefined;
 }
 
 /** Unpacks one block, piece by piece. */
@@ -24,18 +24,64 @@ export interface BlockCoder {
 	 * with the thread.
 	 */
 	step(bytes: Uint8Array<ArrayBuffer>): Promise<LzmaStep>;
+	/** Gives back what it has. The step in flight, if any, is waited for before. */
 	close(): void;
 }
 
-/** Threads without work. They do not keep the process from ending. */
-const idle: Worker[] = [];
+/** Threads without work. */
+const idle: Thread[] = [];
 
-function hire(): Worker {
-	const free = idle.pop();
-	if (free !== undefined) {
-		free.ref();
-		return free;
+/** A thread, one order at a time. It keeps the process from ending while it works, and only then. */
+class Thread {
+	readonly #worker: Worker;
+	#waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
+	#failure: Error | undefined;
+
+	constructor() {
+		this.#worker = newWorker();
+		this.#worker.unref();
+		this.#worker.on("message", (answer: Answer) => this.#settle()?.resolve(answer));
+		this.#worker.on("error", (error) => this.#end(error));
+		this.#worker.on("exit", () => this.#end(new Error("thread ended")));
 	}
+
+	get lives(): boolean {
+		return this.#failure === undefined;
+	}
+
+	/** Rejects with why the thread came to its end. */
+	give(order: Order): Promise<Answer> {
+		return new Promise((resolve, reject) => {
+			if (this.#failure !== undefined) {
+				reject(this.#failure);
+				return;
+			}
+			this.#waiting = { resolve, reject };
+			this.#worker.ref();
+			this.#worker.postMessage(order, [order.bytes.buffer]);
+		});
+	}
+
+	end(): void {
+		void this.#worker.terminate();
+	}
+
+	#settle(): { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined {
+		const waiting = this.#waiting;
+		this.#waiting = undefined;
+		this.#worker.unref();
+		return waiting;
+	}
+
+	#end(error: Error): void {
+		this.#failure ??= error;
+		const at = idle.indexOf(this);
+		if (at >= 0) idle.splice(at, 1);
+		this.#settle()?.reject(this.#failure);
+	}
+}
+
+function newWorker(): Worker {
 	// Without this process's own flags: `-e` and `--input-type` are errors in a thread, `--inspect` would clash.
 	const execArgv: string[] = [];
 	if (!import.meta.url.endsWith(".ts")) {
@@ -49,43 +95,19 @@ function hire(): Worker {
 
 /** A coder on a thread of its own. */
 export function threadCoder(start: BlockStart): BlockCoder {
-	const worker = hire();
+	const thread = idle.pop() ?? new Thread();
 	let first: BlockStart | undefined = start;
-	let broken = false;
 	return {
-		step(bytes) {
+		async step(bytes) {
 			const order: Order = { start: first, bytes };
 			first = undefined;
-			return new Promise((resolve, reject) => {
-				const off = () => {
-					worker.off("message", answered);
-					worker.off("error", failed);
-					worker.off("exit", left);
-				};
-				const failed = (error: Error) => {
-					broken = true;
-					off();
-					reject(error);
-				};
-				const left = () => failed(new Error("thread ended"));
-				const answered = ({ output, ended, fault }: Answer) => {
-					off();
-					if (fault === undefined) resolve({ output: output.length > 0 ? [output] : [], ended });
-					else reject(new Lzma2Fault(fault));
-				};
-				worker.on("message", answered);
-				worker.on("error", failed);
-				worker.on("exit", left);
-				worker.postMessage(order, [bytes.buffer]);
-			});
+			const { output, ended, fault } = await thread.give(order);
+			if (fault !== undefined) throw new Lzma2Fault(fault.message, fault.kind);
+			return { output: output.length > 0 ? [output] : [], ended };
 		},
 		close() {
-			if (broken || idle.length >= availableParallelism()) {
-				void worker.terminate();
-				return;
-			}
-			worker.unref();
-			idle.push(worker);
+			if (thread.lives && idle.length < availableParallelism()) idle.push(thread);
+			else thread.end();
 		},
 	};
 }

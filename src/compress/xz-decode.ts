@@ -42,6 +42,8 @@ const MAX_JOBS = 256;
  * prebuilt liblzma was compiled without optimization and takes 1.7 times as long; starting a thread takes 30 ms.
  */
 const THREADS_FROM = 4 * 1024 * 1024;
+/** Milliseconds for which that is waited for: what comes slowly is unpacked as it comes. */
+const THREADS_WITHIN = 200;
 
 /** Some LZMA2 chunks of one block: bytes, and how many they unpack to, as their headers say. */
 interface Piece {
@@ -72,7 +74,13 @@ export async function* decodeXz(
 	source: ByteSource,
 	options: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const threads = integerOption("threads", options.threads, availableParallelism(), 1, 1024);
+	const threads = integerOption(
+		"threads",
+		options.threads,
+		Math.min(availableParallelism(), 1024),
+		1,
+		1024,
+	);
 	const decoder = new Decoder(source, options);
 	try {
 		yield* decoder.run(threads);
@@ -94,6 +102,9 @@ class Decoder {
 	/** Unpacked bytes that the walker has come by. */
 	#seen = 0;
 	#walked = false;
+	/** Nothing more is waited for before blocks are unpacked. */
+	#hurry = false;
+	#patience: NodeJS.Timeout | undefined;
 	#failure: unknown;
 	#stopped = false;
 	readonly #lanes: Promise<void>[] = [];
@@ -131,6 +142,7 @@ class Decoder {
 	/** Waits for the lanes, which end soon; not for the walker, whose input may never come. */
 	async stop(): Promise<void> {
 		this.#stopped = true;
+		clearTimeout(this.#patience);
 		this.#pulse.fire();
 		await Promise.all(this.#lanes);
 		this.#options.signal?.removeEventListener("abort", this.#wake);
@@ -156,6 +168,12 @@ class Decoder {
 			this.#wake();
 		};
 		void walk();
+		this.#patience = setTimeout(() => {
+			this.#hurry = true;
+			this.#wake();
+		}, THREADS_WITHIN);
+		// What it waits for has handles of its own, if it is to come at all.
+		this.#patience.unref();
 		for (let i = 0; i < threads; i++) this.#lanes.push(this.#lane());
 	}
 
@@ -182,7 +200,12 @@ class Decoder {
 			const [sizeByte] = await source.peek(1);
 			if (sizeByte === undefined) await source.exactly(1, "xz block header or index");
 			if (sizeByte === undefined || sizeByte === 0) break;
-			while (!this.#over && this.#jobs.length >= MAX_JOBS) await this.#pulse.wait();
+			while (!this.#over && this.#jobs.length >= MAX_JOBS) {
+				// The walker waits for the lanes now: they must not wait for it.
+				this.#hurry = true;
+				this.#pulse.fire();
+				await this.#pulse.wait();
+			}
 			if (this.#over) return;
 			const offset = source.offset;
 			const header = await readBlockHeader(source, sizeByte, this.#options.maxWindow ?? MAX_WINDOW);
@@ -297,7 +320,7 @@ class Decoder {
 		try {
 			let ended = false;
 			// Until it is clear whether there is enough to do for threads.
-			while (!this.#over && !this.#walked && !this.#worthThreads && this.#mayHold) {
+			while (!this.#over && !this.#walked && !this.#hurry && !this.#worthThreads && this.#mayHold) {
 				await this.#pulse.wait();
 			}
 			while (!this.#over) {
@@ -362,7 +385,8 @@ class Decoder {
 		// Neither liblzma nor our decoder speaks of the bytes: the thread itself came to grief.
 		if (typeof number !== "number" && !(error instanceof Lzma2Fault)) return error;
 		// LZMA_MEM_ERROR and LZMA_MEMLIMIT_ERROR; all else is what is wrong with the bytes.
-		if (number === 5 || number === 6) {
+		const kind = error instanceof Lzma2Fault ? error.kind : "data";
+		if (number === 5 || number === 6 || kind === "memory") {
 			return compressError("COMPRESS_LIMIT", {
 				...details,
 				found: "a dictionary the memory does not allow",

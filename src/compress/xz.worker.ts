@@ -5,25 +5,29 @@ import { Lzma2Fault } from "./lzma2/fault.ts";
 import { wasm } from "./lzma2/wasm.ts";
 import type { Answer, Order } from "./workers.ts";
 
-let decoder = new Lzma2Decoder();
+let decoder: Lzma2Decoder | undefined;
 
 parentPort?.on("message", (order: Order) => {
 	parentPort?.postMessage(...answer(order));
 });
 
 function answer({ start, bytes }: Order): [Answer, ArrayBuffer[]] {
+	const own = decoder ?? new Lzma2Decoder();
+	decoder = own;
+	let over = true;
 	try {
-		if (start !== undefined) {
-			if (!decoder.reusable) decoder = new Lzma2Decoder();
-			decoder.begin(start);
-		}
-		const { output, ended } = decoder.step(bytes);
+		if (start !== undefined) own.begin(start);
+		const { output, ended } = own.step(bytes);
+		over = ended;
 		return [{ output, ended, fault: undefined }, [output.buffer]];
 	} catch (error) {
 		// A trap of WebAssembly (memory out of bounds) is the input's doing, too.
-		if (error instanceof Lzma2Fault || error instanceof wasm.RuntimeError) {
-			return [{ output: new Uint8Array(0), ended: false, fault: error.message }, []];
-		}
-		throw error;
+		const fault = error instanceof wasm.RuntimeError ? new Lzma2Fault(error.message) : error;
+		if (!(fault instanceof Lzma2Fault)) throw error;
+		const { message, kind } = fault;
+		return [{ output: new Uint8Array(0), ended: false, fault: { message, kind } }, []];
+	} finally {
+		// A thread may wait long for its next block: not with a large window.
+		if (over && !own.reusable) decoder = undefined;
 	}
 }

@@ -49,4 +49,17 @@ describe("our own decoder of blocks", () => {
 			expect(["Lzma2Fault", "RangeError", "RuntimeError", "unfinished"]).toContain(outcome);
 		}
 	});
+
+	test("one whose window grew large is not kept", () => {
+		const decoder = new Lzma2Decoder();
+		decoder.begin({ skip: 0, dictionary: 2 ** 26, check: 0 });
+		expect(decoder.reusable).toBe(true);
+		// Chunks of 64 kB that are not compressed, the first one with a new dictionary.
+		const chunk = new Uint8Array(3 + 65_536);
+		for (let i = 0; i < 2000; i++) {
+			chunk.set([i === 0 ? 1 : 2, 0xff, 0xff]);
+			decoder.step(chunk);
+		}
+		expect(decoder.reusable).toBe(false);
+	});
 });

@@ -1,6 +1,10 @@
+import { availableParallelism } from "node:os";
+import type { Worker } from "node:worker_threads";
+import { crc32 } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { equal } from "../../src/bytes/index.ts";
 import { ByteSource, codecs, decompress } from "../../src/compress/index.ts";
+import { type BlockCoder, threadCoder } from "../../src/compress/workers.ts";
 import { codeOf, collect, pieces, sample } from "./support.ts";
 
 // Above 4 MiB of content, threads with our own LZMA2 decoder do the work: below, lzma-native.
@@ -43,11 +47,120 @@ describe("xz large enough for threads", () => {
 		}
 	});
 
-	test("one that stops reading leaves nothing running", async () => {
+	test("one that stops reading does not keep others from it", async () => {
 		for await (const chunk of decompress([packed], { threads: 2 })) {
 			expect(chunk.length).toBeGreaterThan(0);
 			break;
 		}
 		expect(equal(await collect(decompress([packed], { threads: 2 })), content)).toBe(true);
+	});
+
+	test("more than 4 MiB in more blocks than may be on their way at a time", async () => {
+		const small = { level: 0, block: 9000 };
+		const blocks = new Uint8Array(await collect(codecs.xz.compress([content], small)));
+		expect(equal(await collect(decompress([blocks], { threads: 2 })), content)).toBe(true);
+	});
+
+	/** The same file, whose blocks say that they need no more than 4 KiB of dictionary. */
+	const belittled = (file: Uint8Array): Uint8Array => {
+		const changed = Uint8Array.from(file);
+		const view = new DataView(changed.buffer);
+		for (let at = 12; changed[at] !== 0; ) {
+			const size = ((changed[at] ?? 0) + 1) * 4;
+			let next = at + 2;
+			const number = (): number => {
+				let value = 0;
+				for (let weight = 1; ; weight *= 128) {
+					const byte = changed[next++] ?? 0;
+					value += (byte % 128) * weight;
+					if (byte < 128) return value;
+				}
+			};
+			const stored = number();
+			number();
+			expect(changed[next]).toBe(0x21);
+			changed[next + 2] = 0;
+			view.setUint32(at + size - 4, crc32(changed.subarray(at, at + size - 4)), true);
+			at += size + stored + ((4 - (stored % 4)) % 4) + (file[7] === 4 ? 8 : 4);
+		}
+		return changed;
+	};
+
+	test.each([
+		["in threads", 3],
+		["by liblzma", 1],
+	])("a distance beyond the dictionary is refused, %s", async (_name, times) => {
+		const once = sample(700_000, 22);
+		const far = new Uint8Array(1_400_000 * times);
+		for (let i = 0; i < 2 * times; i++) far.set(once, i * 700_000);
+		const options = { level: 1, block: 1_400_000 };
+		const whole = new Uint8Array(await collect(codecs.xz.compress([far], options)));
+		expect(equal(await collect(decompress([whole], { threads: 2 })), far)).toBe(true);
+		const code = await codeOf(collect(decompress([belittled(whole)], { threads: 2 })));
+		expect(code).toBe("COMPRESS_CORRUPT");
+	});
+});
+
+describe("xz in small blocks", () => {
+	test("as many as there may be on their way, and more", async () => {
+		for (const blocks of [256, 300]) {
+			const content = sample(blocks * 4096, 23);
+			const packed = await collect(codecs.xz.compress([content], { level: 0, block: 4096 }));
+			expect(equal(await collect(decompress([packed])), content)).toBe(true);
+		}
+	});
+
+	test("what has come is given although more is to come", async () => {
+		const content = sample(100_000, 24);
+		const packed = new Uint8Array(
+			await collect(codecs.xz.compress([content], { level: 0, block: 10_000 })),
+		);
+		async function* slow(): AsyncGenerator<Uint8Array> {
+			yield packed.subarray(0, packed.length - 40);
+			await new Promise(() => {});
+		}
+		const unpacking = decompress(slow());
+		let given = 0;
+		while (given < content.length) given += (await unpacking.next()).value?.length ?? 0;
+		expect(given).toBe(content.length);
+	});
+});
+
+describe("a thread", () => {
+	const start = { skip: 0, dictionary: 2 ** 20, check: 0 };
+	// A chunk that is not compressed, and the end marker: "ab".
+	const block = (): Uint8Array<ArrayBuffer> => Uint8Array.from([1, 0, 1, 97, 98, 0]);
+
+	/** More coders than threads may be waiting for work, and those of their threads that are new. */
+	const many = async (): Promise<{ coders: BlockCoder[]; workers: Worker[] }> => {
+		const workers: Worker[] = [];
+		const heard = (worker: Worker) => void workers.push(worker);
+		process.on("worker", heard);
+		const coders = Array.from({ length: availableParallelism() + 1 }, () => threadCoder(start));
+		await new Promise((resolve) => setImmediate(resolve));
+		process.off("worker", heard);
+		expect(workers.length).toBeGreaterThan(0);
+		return { coders, workers };
+	};
+
+	test("that died while it had nothing to do is not asked again", async () => {
+		const { coders, workers } = await many();
+		for (const coder of coders) expect((await coder.step(block())).ended).toBe(true);
+		// The newest first: the last one is not kept.
+		for (const coder of coders.reverse()) coder.close();
+		for (const worker of workers) await worker.terminate();
+		for (const coder of (await many()).coders) {
+			expect((await coder.step(block())).ended).toBe(true);
+			coder.close();
+		}
+	});
+
+	test("that dies at its work fails it", async () => {
+		const { coders, workers } = await many();
+		// The newest is the last one's.
+		const step = coders.at(-1)?.step(block());
+		void workers.at(-1)?.terminate();
+		await expect(step).rejects.toThrow("thread ended");
+		for (const coder of coders) coder.close();
 	});
 });

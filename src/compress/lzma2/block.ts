@@ -8,7 +8,14 @@ import { type Memory, wasm } from "./wasm.ts";
 interface Exports {
 	properties(byte: number): number;
 	reset(): void;
-	chunk(input: number, packed: number, window: number, position: number, size: number): number;
+	chunk(
+		input: number,
+		packed: number,
+		window: number,
+		position: number,
+		size: number,
+		dictionary: number,
+	): number;
 	crc64(at: number, length: number, crc: bigint): bigint;
 }
 
@@ -18,6 +25,8 @@ const INPUT = 128 * 1024;
 const WINDOW = 256 * 1024;
 const PAGE = 65_536;
 const MIB = 1024 * 1024;
+/** 4 GiB, all that 32 bits reach. */
+const MOST_PAGES = 65_536;
 /** An instance whose memory has grown beyond this is not kept for the next block. */
 const KEEP_MOST = 96 * MIB;
 
@@ -44,14 +53,13 @@ export class Lzma2Decoder {
 	#packed = 0;
 	#wantDictionary = true;
 	#wantProperties = true;
-	#wantReset = true;
 	#crc32 = 0;
 	#crc64 = 0n;
 	#hash: Hash | undefined;
 
 	/** `module`: the compiled lzma2.c; the one that comes with this program unless told. */
 	constructor(module: Uint8Array = lzma2Module) {
-		this.#memory = new wasm.Memory({ initial: WINDOW / PAGE + 64, maximum: 65_536 });
+		this.#memory = new wasm.Memory({ initial: WINDOW / PAGE + 64, maximum: MOST_PAGES });
 		const instance = new wasm.Instance(new wasm.Module(Uint8Array.from(module)), {
 			env: { memory: this.#memory },
 		});
@@ -72,7 +80,6 @@ export class Lzma2Decoder {
 		this.#packed = 0;
 		this.#wantDictionary = true;
 		this.#wantProperties = true;
-		this.#wantReset = true;
 		this.#crc32 = 0;
 		this.#crc64 = 0n;
 		this.#hash = check === 10 ? createHash("sha256") : undefined;
@@ -152,19 +159,16 @@ export class Lzma2Decoder {
 		} else if (this.#wantProperties) {
 			throw new Lzma2Fault("chunk without properties");
 		}
-		if (control >= 0xa0) {
-			this.#coder.reset();
-			this.#wantReset = false;
-		} else if (this.#wantReset) {
-			throw new Lzma2Fault("chunk without a reset of its state");
-		}
+		// New properties come with a reset: a chunk without one has had its own before.
+		if (control >= 0xa0) this.#coder.reset();
 		this.#bytes.set(chunk.subarray(at), INPUT);
 		const packed = chunk.length - at;
-		const wrong = this.#coder.chunk(INPUT, packed, WINDOW, this.#position, size);
+		const place = [WINDOW, this.#position, size, this.#dictionary] as const;
+		const wrong = this.#coder.chunk(INPUT, packed, ...place);
 		if (wrong !== 0) throw new Lzma2Fault(`lzma data is corrupt (${wrong})`);
 	}
 
-	/** Makes room for `size` bytes: grows with the content, up to twice the dictionary; then drops what is too old. */
+	/** Makes room for `size` bytes: grows with the content, up to twice the dictionary and a bit; then drops what is too old. */
 	#room(size: number): void {
 		const most = 2 * this.#dictionary + 4 * MIB;
 		if (this.#position + size > most) {
@@ -175,11 +179,13 @@ export class Lzma2Decoder {
 		}
 		const need = WINDOW + this.#position + size + 64;
 		if (need <= this.#bytes.length) return;
-		const pages = Math.ceil((need * 1.5 - this.#bytes.length) / PAGE);
+		const there = this.#bytes.length / PAGE;
+		const least = Math.ceil(need / PAGE) - there;
+		const pages = Math.min(Math.ceil((need * 1.5) / PAGE) - there, MOST_PAGES - there);
 		try {
-			this.#memory.grow(Math.min(pages, 65_536 - this.#bytes.length / PAGE));
+			this.#memory.grow(Math.max(least, pages));
 		} catch {
-			throw new Lzma2Fault("not enough memory for the dictionary");
+			throw new Lzma2Fault("not enough memory for the dictionary", "memory");
 		}
 		this.#bytes = new Uint8Array(this.#memory.buffer);
 	}

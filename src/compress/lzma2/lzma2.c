@@ -89,9 +89,10 @@ __attribute__((export_name("reset"))) void reset(void)
 
 /*
  * Unpacks one chunk of `packed` bytes at `in` to `window + position`; `size` bytes must come of it. `position` is how
- * many bytes of the window are known. Answers 0, or what is wrong.
+ * many bytes of the window are known, which may be more than the `dictionary` that the block was declared with: nothing
+ * is fetched from farther away than that, as others have nothing there. Answers 0, or what is wrong.
  */
-__attribute__((export_name("chunk"))) int chunk(const u8 *in, u32 packed, u8 *window, u32 position, u32 size)
+__attribute__((export_name("chunk"))) int chunk(const u8 *in, u32 packed, u8 *window, u32 position, u32 size, u32 dictionary)
 {
 	const u8 *end = in + packed;
 	if (packed < 5 || *in != 0) return 1;
@@ -213,7 +214,8 @@ __attribute__((export_name("chunk"))) int chunk(const u8 *in, u32 packed, u8 *wi
 				}
 			}
 		}
-		if (d0 >= position || length > limit - position) return 3;
+		/* Distances that come again were held against the dictionary when they came first. */
+		if (d0 >= position || d0 >= dictionary || length > limit - position) return 3;
 		u8 *to = window + position;
 		const u8 *from = to - d0 - 1;
 		position += length;

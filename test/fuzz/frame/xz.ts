@@ -6,8 +6,17 @@ import { streamHeader, streamTail } from "../../../src/compress/xz-format.ts";
 import { collect } from "../../compress/support.ts";
 
 const check = { id: 0, size: 0 };
-/** Code 18 of xz-file-format.txt 5.3.1. */
-const dictionary = 2 ** 20 * 2;
+/** Codes of xz-file-format.txt 5.3.1, and what they mean: distances beyond the smaller ones are refused. */
+const dictionaries: readonly (readonly [code: number, bytes: number])[] = [
+	[18, 2 ** 21],
+	[0, 2 ** 12],
+	[5, 3 * 2 ** 13],
+];
+
+/** Each input has one of its own. */
+function dictionaryOf(input: Uint8Array): readonly [code: number, bytes: number] {
+	return dictionaries[input.length % dictionaries.length] ?? [18, 2 ** 21];
+}
 
 /** The LZMA2 data of a file of one block, its end marker included. */
 export async function lzma2Of(content: Uint8Array): Promise<Uint8Array> {
@@ -39,6 +48,7 @@ export function blockOf(input: Uint8Array): {
 		at += length;
 	}
 	chunks.push(new Uint8Array(1));
+	const [, dictionary] = dictionaryOf(input);
 	return { bytes: Buffer.concat(chunks), chunks, unpacked, dictionary };
 }
 
@@ -51,7 +61,7 @@ export function wrapped(input: Uint8Array, before = 0): Uint8Array {
 	const count = Math.ceil(before / 65_536);
 	const data = Buffer.concat([...Array<Uint8Array>(count).fill(zeros), bytes]);
 	const header = new Uint8Array(12);
-	header.set([2, 0, 0x21, 1, 18]);
+	header.set([2, 0, 0x21, 1, dictionaryOf(input)[0]]);
 	new DataView(header.buffer).setUint32(8, crc32(header.subarray(0, 8)), true);
 	const padding = new Uint8Array((4 - (data.length % 4)) % 4);
 	const sizes = {
