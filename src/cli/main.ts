@@ -37,6 +37,12 @@ const io: Io = {
 	...watchEnding(process),
 };
 
+// Node ends a process that waits for what cannot come any more; 13 is what it says then.
+process.once("exit", () => {
+	if (process.exitCode !== 13) return;
+	process.exitCode = report(new Error("it waited for something that cannot come any more"));
+});
+
 try {
 	const argv = process.argv.slice(2);
 	const quickly = await quick(argv, io);
