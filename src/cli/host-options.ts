@@ -39,7 +39,7 @@ export const planOptions = {
 		type: "string",
 		array: true,
 		requiresArg: true,
-		describe: "A further public key file that opens it",
+		describe: "A further public key file that opens it; needed where the login was by password",
 	},
 	"keep-link": {
 		type: "string",

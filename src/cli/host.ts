@@ -6,7 +6,8 @@ const target = {
 	target: {
 		type: "string",
 		demandOption: true,
-		describe: "[user@]host[:port], ssh://…, or an alias of ssh_config",
+		describe:
+			"[user@]host[:port], ssh://…, or an alias of ssh_config; IPv6 with a port: [2001:db8::1]:22",
 	},
 } as const;
 

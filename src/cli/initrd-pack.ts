@@ -9,7 +9,8 @@ export const initrdPack: Command = command({
 			type: "string",
 			array: true,
 			demandOption: true,
-			describe: "Folder, or JSON that lists entries (- for standard input); later ones win",
+			describe:
+				"Folder, or a JSON tree, as in ekexec(1), that lists entries (- for standard input); later ones win",
 		},
 	},
 	options: {

@@ -18,11 +18,12 @@ const [open, close] = [
 
 type Table = Readonly<Record<string, Options>>;
 
-/** Text as roff takes it: nothing of it is a request or an escape, and a hyphen stays one that can be copied. */
+/** Text as roff takes it: nothing of it is a request or an escape, a hyphen stays one that can be copied, all is ASCII. */
 function roff(text: string): string {
 	return text
 		.replaceAll("\\", "\\e")
 		.replaceAll("-", "\\-")
+		.replaceAll("…", "\\[u2026]")
 		.replace(/^([.'])/gm, "\\&$1");
 }
 
@@ -38,7 +39,11 @@ function entry(name: string, option: Options): string {
 	if (option.array) said.push("May be given several times");
 	if (option.demandOption) said.push("Required");
 	const usual = option.default;
-	if (typeof usual === "string" || (usual === true && !option.describe?.includes("--no-"))) {
+	if (
+		typeof usual === "string" ||
+		typeof usual === "number" ||
+		(usual === true && !option.describe?.includes("--no-"))
+	) {
 		said.push(usual === true ? `On unless \\-\\-no\\-${roff(name)}` : `Default: ${usual}`);
 	}
 	const lead = option.type === "boolean" && value === "" ? ".B" : ".BR";
