@@ -153,49 +153,41 @@ function checkLogin(
 	{ proof, added, loginUser }: KeyOptions,
 	facts: Facts,
 ): Check {
-	const remedy = "Name a public key that you hold with --key FILE.";
 	const counted = `${keys.length} ${keys.length === 1 ? "key opens" : "keys open"} the rescue system`;
+	/** The login will not work again; whoever named a key has another one. */
+	const lost = (why: string): Check =>
+		added.length > 0 && keys.length > 0
+			? warning("login-keys", `${counted}, those named with --key among them, but ${why}`)
+			: refusal("login-keys", why, "Name a public key that you hold with --key FILE.");
 	if (proof.method !== "publickey") {
 		if (added.length > 0 && keys.length > 0) return ok("login-keys", counted);
-		return refusal(
-			"login-keys",
+		return lost(
 			`this login was opened by ${proof.method}, which the rescue system does not take: it takes keys only`,
-			remedy,
 		);
 	}
 	if (proof.certified === true) {
 		if (keys.some((key) => keyOption(key, "cert-authority") !== undefined)) {
 			return ok("login-keys", `${counted}, certificates of the same authorities included`);
 		}
-		return refusal(
-			"login-keys",
+		return lost(
 			"this login was opened by a certificate whose authority the rescue system would not know",
-			remedy,
 		);
 	}
 	const used = keys.find((key) => key.blob === proof.blob);
 	if (used) {
 		const expiry = keyOption(used, "expiry-time");
 		if (expiry !== undefined && expired(expiry, facts.time)) {
-			return refusal("login-keys", `the key of this login expires at ${expiry}`, remedy);
+			return lost(`the key of this login expires at ${expiry}`);
 		}
 		return ok("login-keys", `${counted}, that of this login among them`);
-	}
-	if (added.length > 0) {
-		return warning(
-			"login-keys",
-			`${counted}, but not that of this login; those named with --key are in`,
-		);
 	}
 	const owners = loginUser === "root" ? "root" : `root's or ${loginUser}`;
 	const forced = leftOut.some(({ reason }) => reason === forcedCommand)
 		? " without a forced command"
 		: "";
 	const where = facts.ssh.keysCommand === undefined ? "" : " (AuthorizedKeysCommand may give it)";
-	return refusal(
-		"login-keys",
+	return lost(
 		`the key of this login stands in no file of ${owners}'s authorized keys${forced}${where}`,
-		remedy,
 	);
 }
 

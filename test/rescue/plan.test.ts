@@ -367,10 +367,13 @@ describe("keys", () => {
 		expect(made.refused).toBe(false);
 	});
 
-	test("a key that is about to expire is a refusal", () => {
+	const addedKeys = [{ name: "me.pub", content: new TextEncoder().encode(`ssh-ed25519 ${other}`) }];
+
+	test("a key that is about to expire is a refusal, unless another one was named", () => {
 		const expiring = keysOf("root", `expiry-time="20260101" ssh-ed25519 ${keyBlob}`);
-		const made = plan({ ssh: { ...base.ssh, authorizedKeys: [expiring] } });
-		expect(verdicts(made, "login-keys")).toEqual(["refusal"]);
+		const ssh = { ...base.ssh, authorizedKeys: [expiring] };
+		expect(verdicts(plan({ ssh }), "login-keys")).toEqual(["refusal"]);
+		expect(verdicts(plan({ ssh }, { options: { addedKeys } }), "login-keys")).toEqual(["warning"]);
 	});
 
 	test("a certificate login works where its authority comes along", () => {
@@ -381,6 +384,8 @@ describe("keys", () => {
 			certified: true,
 		} as const;
 		expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
+		const named = plan({}, { login: { proof }, options: { addedKeys } });
+		expect(verdicts(named, "login-keys")).toEqual(["warning"]);
 		const made = plan(
 			{ ssh: { ...base.ssh, userAuthorities: [{ type: "ssh-ed25519", blob: other }] } },
 			{ login: { proof, user: "admin" } },
