@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import * as zlib from "node:zlib";
+import { startsWith } from "../bytes/index.ts";
 import type { CompressOptions, DecompressOptions } from "./codec.ts";
 import { MAX_OUTPUT, MAX_WINDOW } from "./codec.ts";
 import { NO_ZSTD, ZSTD_LEVEL } from "./defaults.ts";
@@ -7,7 +8,13 @@ import { type Engine, steps, throughEngine } from "./engine.ts";
 import { compressError, integerOption } from "./errors.ts";
 import { outputMeter } from "./meter.ts";
 import type { ByteSource, Chunks } from "./source.ts";
-import { type FrameHeader, readBlock, readFrameHeader, skipSkippable } from "./zstd-format.ts";
+import {
+	type FrameHeader,
+	readBlock,
+	readFrameHeader,
+	skipSkippable,
+	ZSTD_MAGIC,
+} from "./zstd-format.ts";
 import { unpackFrame } from "./zstd-frame.ts";
 
 /** node:zlib from 22.15 on; the types are those of the oldest Node supported. */
@@ -19,6 +26,8 @@ interface ZstdOfNode {
 const node = zlib as unknown as ZstdOfNode;
 
 const CHUNK = 256 * 1024;
+/** Most threads for compressing; libzstd takes 256 at most (ZSTDMT_NBWORKERS_MAX). */
+const MAX_THREADS = 200;
 
 /** One frame by Node's own library. */
 export async function* compressZstd(
@@ -26,7 +35,12 @@ export async function* compressZstd(
 	options: CompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const level = integerOption("level", options.level, ZSTD_LEVEL, 1, 22);
-	const threads = integerOption("threads", options.threads, availableParallelism(), 1, 200);
+	const cores = Math.min(availableParallelism(), MAX_THREADS);
+	const threads = integerOption("threads", options.threads, cores, 1, MAX_THREADS);
+	const size =
+		options.size === undefined
+			? undefined
+			: integerOption("size", options.size, 0, 0, Number.MAX_SAFE_INTEGER);
 	if (node.createZstdCompress === undefined) {
 		throw compressError(
 			"COMPRESS_UNSUPPORTED",
@@ -37,7 +51,7 @@ export async function* compressZstd(
 	const { constants } = node;
 	const engine = node.createZstdCompress({
 		chunkSize: CHUNK,
-		...(options.size === undefined ? {} : { pledgedSrcSize: options.size }),
+		...(size === undefined ? {} : { pledgedSrcSize: size }),
 		params: {
 			[constants.ZSTD_c_compressionLevel ?? 100]: level,
 			[constants.ZSTD_c_checksumFlag ?? 201]: 1,
@@ -45,7 +59,27 @@ export async function* compressZstd(
 			[constants.ZSTD_c_nbWorkers ?? 400]: threads,
 		},
 	});
-	yield* throughEngine(engine, steps(chunks, CHUNK), options.signal);
+	yield* throughEngine(engine, exactly(size, steps(chunks, CHUNK)), options.signal);
+}
+
+/** The same chunks, if they have as many bytes as the frame's header is to say. */
+async function* exactly(
+	size: number | undefined,
+	chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	let total = 0;
+	const wrong = (found: string) =>
+		compressError(
+			"COMPRESS_OPTION",
+			{ field: "size", expected: `${size} bytes`, found },
+			"content is not of the size that was announced",
+		);
+	for await (const chunk of chunks) {
+		total += chunk.length;
+		if (size !== undefined && total > size) throw wrong(`${total} bytes or more`);
+		yield chunk;
+	}
+	if (size !== undefined && total < size) throw wrong(`${total} bytes`);
 }
 
 /** One frame, behind any skippable ones, by either decoder. */
@@ -54,8 +88,8 @@ export async function* decodeZstd(
 	options: DecompressOptions,
 	unpack: typeof unpackFrame = node.createZstdDecompress === undefined ? unpackFrame : unpackByNode,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	// Skippable frames alone, at the end of a file: nothing, and no error.
-	if ((await skipSkippable(source)) > 0 && (await source.atEnd())) return;
+	// Skippable frames with no frame behind them: nothing, and no error. What follows instead is others' to tell.
+	if ((await skipSkippable(source, options.signal)) > 0 && !(await beginsFrame(source))) return;
 	const header = await readFrameHeader(source, options.maxWindow ?? MAX_WINDOW);
 	const limit = options.maxOutput ?? MAX_OUTPUT;
 	const meter = outputMeter(source, limit);
@@ -64,6 +98,12 @@ export async function* decodeZstd(
 		meter(chunk.length);
 		yield chunk;
 	}
+}
+
+/** Whether the source goes on with the magic of a frame, or with what the end of the input has left of it. */
+async function beginsFrame(source: ByteSource): Promise<boolean> {
+	const head = await source.peek(ZSTD_MAGIC.length);
+	return head.length > 0 && startsWith(ZSTD_MAGIC, head);
 }
 
 /** The frame is cut out block by block, so that its end is known to the byte; libzstd unpacks and verifies. */

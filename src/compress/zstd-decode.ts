@@ -1,4 +1,3 @@
-import { alignUp } from "../bytes/index.ts";
 import { ZSTD_BLOCK_MAX } from "./zstd-format.ts";
 import {
 	type FseTable,
@@ -15,6 +14,9 @@ import {
 
 /** Zeros before and behind a block, so that reading a word at any of its bits stays inside. */
 const MARGIN = 16;
+
+/** Size of a history at first: enough for all but large frames. */
+const HISTORY = 2 * ZSTD_BLOCK_MAX;
 
 /** 3.1.1.3.2.1.1: base and extra bits of each code. */
 const literalBase: number[] = [];
@@ -126,12 +128,12 @@ const matchKind: CodeKind = {
 	),
 };
 
-/** Unpacks the blocks of one frame, one call a block. */
+/** Unpacks the blocks of a frame, one call a block; then those of another, if told to `begin` again. */
 export class ZstdFrameDecoder {
-	readonly #window: number;
-	readonly #blockMax: number;
+	#window = 0;
+	#blockMax = 0;
 	/** The window and what was unpacked last; grows with the content, never by what the header claims. */
-	#history: Uint8Array;
+	#history: Uint8Array = new Uint8Array(HISTORY);
 	/** Where the next byte goes. */
 	#end = 0;
 	/** A copy of the block between margins. */
@@ -144,12 +146,23 @@ export class ZstdFrameDecoder {
 	#offsetTable: FseTable | undefined;
 	#matchTable: FseTable | undefined;
 	/** 3.1.1.5 */
-	#recent: [number, number, number] = [1, 4, 8];
+	#recent: readonly [number, number, number] = [1, 4, 8];
 
-	constructor(window: number) {
+	/** Whether it has grown to hold more than most frames need. */
+	get large(): boolean {
+		return this.#history.length > HISTORY;
+	}
+
+	/** A new frame: nothing of the one before can be referred to, as the history begins at its beginning again. */
+	begin(window: number): void {
 		this.#window = window;
 		this.#blockMax = Math.min(window, ZSTD_BLOCK_MAX);
-		this.#history = new Uint8Array(2 * ZSTD_BLOCK_MAX);
+		this.#end = 0;
+		this.#huffman = undefined;
+		this.#literalTable = undefined;
+		this.#offsetTable = undefined;
+		this.#matchTable = undefined;
+		this.#recent = [1, 4, 8];
 	}
 
 	/** Content of a raw block. */
@@ -183,7 +196,7 @@ export class ZstdFrameDecoder {
 		// Twice the window, so that moving costs a byte moved per byte unpacked at most.
 		const most = 2 * this.#window + 2 * ZSTD_BLOCK_MAX;
 		if (this.#history.length < most && keep * 2 > this.#history.length) {
-			const grown = new Uint8Array(Math.min(most, alignUp(this.#history.length * 2, 8)));
+			const grown = new Uint8Array(Math.min(most, this.#history.length * 2));
 			grown.set(this.#history.subarray(this.#end - keep, this.#end));
 			this.#history = grown;
 		} else {
@@ -355,7 +368,7 @@ export class ZstdFrameDecoder {
 		const history = this.#history;
 		const begin = 8 * from;
 		let at = streamEnd(this.#input, from, this.#inputEnd);
-		// Up to 24 bits; below the margin never, as `at` is held against `begin` after each sequence of 80 bits.
+		// Up to 24 bits; below the margin never, as `at` is held against `begin` after each sequence, 89 bits at most.
 		const bits = (count: number): number => {
 			at -= count;
 			return (view.getUint32(at >>> 3, true) >>> (at & 7)) & ((1 << count) - 1);

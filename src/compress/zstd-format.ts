@@ -2,6 +2,7 @@ import { Cursor } from "../bytes/index.ts";
 import { type CompressError, compressError } from "./errors.ts";
 import { isSkippable } from "./identify.ts";
 import type { ByteSource } from "./source.ts";
+import { pace } from "./zstd-pace.ts";
 
 // Zstandard: RFC 8878. Section numbers below are its own.
 
@@ -36,7 +37,8 @@ export interface Block {
 	readonly last: boolean;
 }
 
-export type ZstdFault = (
+/** Makes an error about a source, at its offset unless told. */
+export type MakeZstdError = (
 	code: "COMPRESS_CORRUPT" | "COMPRESS_UNSUPPORTED" | "COMPRESS_LIMIT" | "COMPRESS_CHECKSUM",
 	field: string,
 	expected: string,
@@ -44,13 +46,19 @@ export type ZstdFault = (
 	offset?: number,
 ) => CompressError;
 
-export function zstdFaults(source: ByteSource): ZstdFault {
+export function zstdFaults(source: ByteSource): MakeZstdError {
 	return (code, field, expected, found, offset = source.offset) =>
 		compressError(code, { where: source.where, offset, field, expected, found });
 }
 
+/** Work of a skippable frame beside its bytes, for `pace`. */
+const SKIPPABLE_WORK = 2048;
+
 /** 3.1.2: consumes skippable frames that stand before the next one. Answers how many. */
-export async function skipSkippable(source: ByteSource): Promise<number> {
+export async function skipSkippable(
+	source: ByteSource,
+	signal: AbortSignal | undefined,
+): Promise<number> {
 	for (let count = 0; ; count++) {
 		if (!isSkippable(await source.peek(4))) return count;
 		await source.exactly(4, "zstd skippable magic");
@@ -61,6 +69,7 @@ export async function skipSkippable(source: ByteSource): Promise<number> {
 			if (part === undefined) await source.exactly(1, "zstd skippable frame");
 			rest -= part?.length ?? 0;
 		}
+		await pace(SKIPPABLE_WORK, signal);
 	}
 }
 
@@ -83,8 +92,7 @@ export async function readFrameHeader(source: ByteSource, maxWindow: number): Pr
 	const sizeFlag = Math.floor(flags / 64);
 	const sizeBytes = sizeFlag === 0 ? (single ? 1 : 0) : 2 ** sizeFlag;
 	const length = 5 + (single ? 0 : 1) + dictionaryBytes + sizeBytes;
-	// A copy: what a source shows belongs to the source.
-	const bytes = Uint8Array.from(await source.exactly(length, "zstd frame header"));
+	const bytes = await source.exactly(length, "zstd frame header");
 	const cursor = new Cursor(bytes, {
 		base: start,
 		...(source.where === undefined ? {} : { where: source.where }),
@@ -104,7 +112,8 @@ export async function readFrameHeader(source: ByteSource, maxWindow: number): Pr
 	if (sizeBytes === 1) contentSize = cursor.u8("zstd content size");
 	else if (sizeBytes === 2) contentSize = cursor.u16("zstd content size") + 256;
 	else if (sizeBytes === 4) contentSize = cursor.u32("zstd content size");
-	else if (sizeBytes === 8) contentSize = cursor.size64("zstd content size");
+	// Beyond 2^53 not exact, and beyond every limit.
+	else if (sizeBytes === 8) contentSize = Number(cursor.u64("zstd content size"));
 	if (single) window = contentSize ?? 0;
 	if (dictionary !== 0) {
 		throw compressError("COMPRESS_UNSUPPORTED", {

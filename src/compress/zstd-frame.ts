@@ -5,6 +5,13 @@ import { Xxh64 } from "./xxh64.ts";
 import { ZstdFrameDecoder } from "./zstd-decode.ts";
 import { type Block, type FrameHeader, readBlock } from "./zstd-format.ts";
 import { ZstdFault } from "./zstd-fse.ts";
+import { pace } from "./zstd-pace.ts";
+
+/** Work of a block beside its content, for `pace`. */
+const BLOCK_WORK = 4096;
+
+/** A decoder that has done its frame: of many small ones, buffers made anew would be all the cost. */
+let spare: ZstdFrameDecoder | undefined;
 
 /** The content of the frame whose header was read, by our own decoder; size and checksum verified. */
 export async function* unpackFrame(
@@ -14,17 +21,12 @@ export async function* unpackFrame(
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const { where } = source;
 	const start = source.offset;
-	const decoder = new ZstdFrameDecoder(header.window);
 	const digest = header.checksum ? new Xxh64() : undefined;
 	let size = 0;
-	for (let last = false; !last; ) {
-		options.signal?.throwIfAborted();
-		const block = await readBlock(source, header);
-		last = block.last;
-		const content = unpackBlock(decoder, block, source);
+	for await (const content of unpackBlocks(source, header, options.signal)) {
 		size += content.length;
 		digest?.update(content);
-		if (content.length > 0) yield content;
+		yield content;
 	}
 	if (header.contentSize !== undefined && size !== header.contentSize) {
 		throw compressError("COMPRESS_CORRUPT", {
@@ -46,6 +48,27 @@ export async function* unpackFrame(
 			expected: written.toString(16).padStart(8, "0"),
 			found: digest.low().toString(16).padStart(8, "0"),
 		});
+	}
+}
+
+async function* unpackBlocks(
+	source: ByteSource,
+	header: FrameHeader,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const decoder = spare ?? new ZstdFrameDecoder();
+	spare = undefined;
+	decoder.begin(header.window);
+	try {
+		for (let last = false; !last; ) {
+			const block = await readBlock(source, header);
+			last = block.last;
+			const content = unpackBlock(decoder, block, source);
+			await pace(BLOCK_WORK + content.length, signal);
+			if (content.length > 0) yield content;
+		}
+	} finally {
+		if (!decoder.large) spare = decoder;
 	}
 }
 

@@ -171,7 +171,8 @@ function readWeights(
 	if (at < begin) throw new ZstdFault("Huffman weights end too early");
 	for (let turn = 0; ; turn ^= 1) {
 		const state = states[turn] ?? 0;
-		if (weights.length >= 255) throw new ZstdFault("too many Huffman weights");
+		// Two at most are still to come, and 255 are told: that of the last symbol is implied.
+		if (weights.length >= 254) throw new ZstdFault("too many Huffman weights");
 		weights.push(table.symbol[state] ?? 0);
 		states[turn] = (table.base[state] ?? 0) + read(table.bits[state] ?? 0);
 		if (at < begin) {
@@ -195,6 +196,10 @@ function huffmanTable(weights: number[]): HuffmanTable {
 	const last = 32 - Math.clz32(left);
 	if (left !== 1 << (last - 1)) throw new ZstdFault("Huffman weights do not fill the tree");
 	weights.push(last);
+	// The longest codes weigh 1 and come in pairs: without any, all weights are too high. libzstd, HUF_readStats().
+	if (weights.filter((weight) => weight === 1).length < 2) {
+		throw new ZstdFault("fewer than two Huffman weights of 1");
+	}
 	const entries = new Uint16Array(1 << log);
 	let at = 0;
 	for (let weight = 1; weight <= log; weight++) {
