@@ -53,7 +53,13 @@ export class Cursor {
 	/** Moves to an absolute offset within `bytes`. */
 	seek(offset: number, field = "offset"): void {
 		if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.bytes.length) {
-			throw this.#truncated(field, offset, 0);
+			throw new EkexecError<BytesCode>("check", "BYTES_TRUNCATED", "it lies beyond the input", {
+				where: this.where,
+				offset: this.base + this.offset,
+				field,
+				expected: `an offset of at most ${this.base + this.bytes.length}`,
+				found: String(this.base + offset),
+			});
 		}
 		this.offset = offset;
 	}

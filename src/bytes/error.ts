@@ -65,7 +65,16 @@ export class EkexecError<Code extends string = string> extends Error {
 
 	/** The same error, told with what only a caller further out knows (usually the file's name). */
 	with(details: ErrorDetails): EkexecError<Code> {
-		return new EkexecError(this.kind, this.code, this.summary, { ...details, ...this.details });
+		const known = Object.entries(this.details).filter(([, value]) => value !== undefined);
+		const told = new EkexecError(this.kind, this.code, this.summary, {
+			...details,
+			...Object.fromEntries(known),
+		});
+		// Where it was found out is of use, not where it was told on.
+		if (this.stack !== undefined) {
+			told.stack = this.stack.replace(this.message, () => told.message);
+		}
+		return told;
 	}
 }
 

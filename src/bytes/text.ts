@@ -9,7 +9,17 @@ declare const TextDecoder: new (
 
 const encoder = new TextEncoder();
 const lossy = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const valid = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * What is never printed as it is: controls (C0, DEL, C1) can drive a terminal, separators of lines and paragraphs break a
+ * line of a log, Unicode's Bidi_Control (UAX #9, 2) turns the direction in which what stands around it is read, and a
+ * zero-width space, word joiner or byte order mark makes two names look the same. The zero-width joiner and non-joiner
+ * stay: they are letters of some scripts.
+ */
+const unsafe = String.raw`\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\u2060\ufeff`;
+const unsafeInText = new RegExp(`(?![\\n\\t])[${unsafe}]`, "gu");
+const unsafeInNames = new RegExp(String.raw`[${unsafe}\\]`, "gu");
 
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
@@ -23,25 +33,19 @@ export function text(bytes: Uint8Array): string {
 
 /**
  * Bytes as text that can be printed and turned back by {@link parseShown}: UTF-8 where it is valid,
- * `\xNN` for control characters and for bytes that are no UTF-8, `\\` for a backslash.
+ * `\xNN` for what is not safe to print and for bytes that are no UTF-8, `\\` for a backslash.
  */
 export function showBytes(bytes: Uint8Array): string {
-	let whole: string | undefined;
-	try {
-		whole = strict.decode(bytes);
-	} catch {
-		whole = undefined;
-	}
-	if (whole !== undefined) return escapeControls(whole);
 	let shown = "";
 	for (let at = 0; at < bytes.length; ) {
-		const length = sequenceLength(bytes, at);
-		if (length === 0) {
+		let end = at;
+		for (let more = sequenceLength(bytes, end); more > 0; more = sequenceLength(bytes, end)) {
+			end += more;
+		}
+		shown += valid.decode(bytes.subarray(at, end)).replace(unsafeInNames, escaped);
+		at = end;
+		for (; at < bytes.length && sequenceLength(bytes, at) === 0; at++) {
 			shown += hexEscape(bytes[at] ?? 0);
-			at += 1;
-		} else {
-			shown += escapeControls(strict.decode(bytes.subarray(at, at + length)));
-			at += length;
 		}
 	}
 	return shown;
@@ -59,22 +63,15 @@ export function parseShown(shown: string): Uint8Array {
 }
 
 /**
- * Text that somebody else may have written, for a terminal: its lines and tabs stay, all else that could drive the terminal
- * or turn the reading direction is told as `\xNN`. A backslash stays one: this is to be read and not to be turned back.
+ * Text that somebody else may have written, for a terminal: its lines and tabs stay, all else that is not safe to print is
+ * told as `\xNN`. A backslash stays one: this is to be read and not to be turned back.
  */
 export function printable(said: string): string {
-	return said
-		.replaceAll("\r\n", "\n")
-		.replace(/(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (char) =>
-			[...utf8(char)].map(hexEscape).join(""),
-		);
+	return said.replaceAll("\r\n", "\n").replace(unsafeInText, escaped);
 }
 
-function escapeControls(valid: string): string {
-	// C0, DEL and C1 can drive a terminal; a line or paragraph separator can break a log line.
-	return valid.replace(/[\p{Cc}\u2028\u2029\\]/gu, (char) =>
-		char === "\\" ? "\\\\" : [...utf8(char)].map(hexEscape).join(""),
-	);
+function escaped(char: string): string {
+	return char === "\\" ? "\\\\" : [...utf8(char)].map(hexEscape).join("");
 }
 
 function hexEscape(byte: number): string {
@@ -83,15 +80,19 @@ function hexEscape(byte: number): string {
 
 /** Length of the valid UTF-8 sequence at `at`, or 0 if there is none (Unicode 15, table 3-7). */
 function sequenceLength(bytes: Uint8Array, at: number): number {
-	for (const length of [1, 2, 3, 4]) {
-		if (at + length > bytes.length) return 0;
-		try {
-			if (strict.decode(bytes.subarray(at, at + length)).length > 0) return length;
-		} catch {
-			// Not complete at this length; a longer one may be.
-		}
+	const [first, second] = [bytes[at] ?? 0xff, bytes[at + 1] ?? 0];
+	if (first < 0x80) return 1;
+	if (first < 0xc2 || first > 0xf4) return 0;
+	const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	// Longer forms than needed, surrogates, and what lies beyond U+10FFFF.
+	const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+	const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+	if (second < least || second > most) return 0;
+	for (let i = 2; i < length; i++) {
+		const next = bytes[at + i] ?? 0;
+		if (next < 0x80 || next > 0xbf) return 0;
 	}
-	return 0;
+	return length;
 }
 
 /**

@@ -25,14 +25,14 @@ export function codecOf(head: Uint8Array, where?: string, offset?: number): Code
 		field: "magic",
 		expected: "gzip, xz or zstd",
 		found: format,
-		remedy: `Unpack it with ${format === "lzop" ? "lzop" : format} first, and compress it with xz.`,
+		remedy: `Unpack it with ${format} first, and compress it with xz.`,
 	});
 }
 
 /**
  * The content of a whole compressed file: one stream, or several one after the other as `cat a.gz b.gz` makes them,
- * told by magic. Zero padding between and after them is skipped as the formats and their tools have it; anything
- * else there is `COMPRESS_TRAILING`. An input without a known magic is `COMPRESS_UNKNOWN`.
+ * told by magic. Zeros between and after them are skipped, as the kernel does between the parts of an initrd (xz knows
+ * them as stream padding, gzip leaves them out; zstd(1) alone does not take them); anything else there is `COMPRESS_TRAILING`. An input without a known magic is `COMPRESS_UNKNOWN`.
  */
 export async function* decompress(
 	from: ByteSource | Chunks,

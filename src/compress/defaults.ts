@@ -1,3 +1,5 @@
+import * as zlib from "node:zlib";
+
 // What is used unless told, apart from the coders, which are loaded only when they are used.
 
 export const GZIP_LEVEL: number = 6;
@@ -12,6 +14,6 @@ export const ZSTD_LEVEL: number = 19;
 
 /** Why this Node cannot write zstd, if it cannot. */
 export const NO_ZSTD: string | undefined =
-	process.versions.zstd === undefined
-		? `Node ${process.versions.node} has no zstd; 22.15 and later have`
-		: undefined;
+	"createZstdCompress" in zlib
+		? undefined
+		: `Node ${process.versions.node} has no zstd; 22.15 and later of 22, and 23.8 and later, have`;

@@ -5,7 +5,7 @@ export type Engine = Transform & { readonly bytesWritten: number };
 
 /**
  * What an engine makes of the chunks, in order, with backpressure both ways: one write at a time is in flight.
- * Ends when the engine ends, whether or not it wanted all chunks; `fed` is told each chunk beforehand.
+ * Ends when the engine ends, whether or not it wanted all chunks.
  */
 export async function* throughEngine(
 	engine: Engine,

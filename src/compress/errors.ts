@@ -5,7 +5,8 @@ import { EkexecError, type ErrorDetails } from "../bytes/index.ts";
  *
  * - `COMPRESS_TRUNCATED`: the input ends within a stream
  * - `COMPRESS_CORRUPT`: the stream breaks its own format
- * - `COMPRESS_CHECKSUM`: the format is kept, the content does not match its check
+ * - `COMPRESS_CHECKSUM`: the format is kept, the content does not match its check (of gzip and zstd: liblzma does not
+ *   tell, so that for xz it is `COMPRESS_CORRUPT`)
  * - `COMPRESS_LIMIT`: a cap of the caller's (or the named default) would be passed
  * - `COMPRESS_UNSUPPORTED`: a valid stream, or a wish, that this program cannot serve
  * - `COMPRESS_UNKNOWN`: no format has this magic

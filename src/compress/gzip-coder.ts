@@ -7,7 +7,7 @@ import { steps, throughEngine } from "./engine.ts";
 import { compressError, integerOption } from "./errors.ts";
 import { skipGzipHeader } from "./gzip-header.ts";
 import { outputMeter } from "./meter.ts";
-import type { ByteSource, Chunks } from "./source.ts";
+import { type ByteSource, type Chunks, untilAborted } from "./source.ts";
 
 /** Content handed to the compressor at once; the event loop turns and an abort is heard in between. */
 const STEP = 256 * 1024;
@@ -29,7 +29,7 @@ export async function* compressGzip(
 		if (chunk.length > 0) ready.push(chunk);
 	});
 	// What the compressor makes depends on how it is fed: always in steps of one size.
-	for await (const step of steps(chunks, STEP)) {
+	for await (const step of steps(untilAborted(chunks, options.signal), STEP)) {
 		options.signal?.throwIfAborted();
 		engine.push(step);
 		yield* ready.splice(0);
@@ -48,6 +48,7 @@ export async function* decodeGzip(
 	source: ByteSource,
 	options: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+	source.heed(options.signal);
 	await skipGzipHeader(source);
 	const start = source.offset;
 	let crc = 0;

@@ -19,7 +19,7 @@ export async function skipGzipHeader(source: ByteSource): Promise<void> {
 	const start = source.offset;
 	const parts: Uint8Array[] = [];
 	const take = async (count: number, field: string): Promise<Uint8Array> => {
-		const bytes = Uint8Array.from(await source.exactly(count, field));
+		const bytes = await source.exactly(count, field);
 		parts.push(bytes);
 		return bytes;
 	};
@@ -38,7 +38,7 @@ export async function skipGzipHeader(source: ByteSource): Promise<void> {
 		throw corrupt("gzip magic", "1f 8b", `${id1.toString(16)} ${id2.toString(16)}`);
 	}
 	if (method !== 8) throw corrupt("gzip CM", "8 (deflate)", String(method));
-	if (flags >= 0x20 && (flags & RESERVED) !== 0) {
+	if ((flags & RESERVED) !== 0) {
 		throw corrupt("gzip FLG", "reserved bits clear", `0x${flags.toString(16)}`);
 	}
 	if ((flags & FEXTRA) !== 0) {

@@ -1,6 +1,7 @@
 import type { Codec } from "./codec.ts";
 import { MAX_OUTPUT } from "./codec.ts";
 import { outputMeter } from "./meter.ts";
+import { untilAborted } from "./source.ts";
 
 /** No compression: the bytes themselves, up to the end of the input. */
 export const none: Codec = {
@@ -9,13 +10,13 @@ export const none: Codec = {
 	defaultLevel: 0,
 	cannotCompress: undefined,
 	async *compress(chunks, options = {}) {
-		for await (const chunk of chunks) {
-			options.signal?.throwIfAborted();
+		for await (const chunk of untilAborted(chunks, options.signal)) {
 			if (chunk.length > 0) yield chunk;
 		}
 	},
 	async *decode(source, options = {}) {
 		const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
+		source.heed(options.signal);
 		for (;;) {
 			options.signal?.throwIfAborted();
 			const chunk = await source.next();

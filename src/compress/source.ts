@@ -27,6 +27,8 @@ export class ByteSource {
 	readonly where: string | undefined;
 	readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
 	readonly #signal: AbortSignal | undefined;
+	/** Of the decoder that reads at present. */
+	#readers: AbortSignal | undefined;
 	/** Read from the iterator or given back, not consumed yet; `#at` is the position in the first. */
 	#chunks: Uint8Array[] = [];
 	#at = 0;
@@ -36,12 +38,19 @@ export class ByteSource {
 	#pulling = false;
 	#offset: number;
 
-	constructor(chunks: Chunks, options: SourceOptions = {}) {
+	/** A program without types may well hand over bytes as they are: they count as one chunk. */
+	constructor(from: Chunks | Uint8Array, options: SourceOptions = {}) {
+		const chunks = from instanceof Uint8Array ? [from] : from;
 		this.#iterator =
 			Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
 		this.where = options.where;
 		this.#offset = options.base ?? 0;
 		this.#signal = options.signal;
+	}
+
+	/** From now on an abort of this signal, too, ends a wait for the producer; that of an earlier call no longer does. */
+	heed(signal: AbortSignal | undefined): void {
+		this.#readers = signal === this.#signal ? undefined : signal;
 	}
 
 	/** Bytes consumed so far, counted from `base`. */
@@ -145,11 +154,15 @@ export class ByteSource {
 	}
 
 	async #pull(): Promise<void> {
-		this.#signal?.throwIfAborted();
-		const result = await this.#unlessAborted(this.#bring());
+		this.#readers?.throwIfAborted();
+		const brought = unlessAborted(() => this.#bring(), this.#signal);
+		const result = await unlessAborted(() => brought, this.#readers);
 		if (result.done === true) {
 			this.#ended = true;
 			return;
+		}
+		if (!(result.value instanceof Uint8Array)) {
+			throw new TypeError(`a chunk is no Uint8Array but ${typeof result.value}`);
 		}
 		if (result.value.length === 0) return;
 		this.#chunks.push(result.value);
@@ -162,18 +175,6 @@ export class ByteSource {
 		this.#pulling = true;
 		return brought.finally(() => {
 			this.#pulling = false;
-		});
-	}
-
-	/** An input that never comes (a pipe, a socket) must not outlive the wish to have it. */
-	#unlessAborted<T>(work: Promise<T> | T): Promise<T> | T {
-		const signal = this.#signal;
-		if (signal === undefined || !(work instanceof Promise)) return work;
-		return new Promise<T>((resolve, reject) => {
-			const abort = () => reject(signal.reason);
-			signal.addEventListener("abort", abort, { once: true });
-			if (signal.aborted) abort();
-			work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
 		});
 	}
 
@@ -211,6 +212,45 @@ export class ByteSource {
 			this.#at = 0;
 		}
 		return bytes;
+	}
+}
+
+/** An input that never comes (a pipe, a socket) must not outlive the wish to have it: rejects with the signal's reason. */
+function unlessAborted<T>(
+	work: () => Promise<T> | T,
+	signal: AbortSignal | undefined,
+): Promise<T> | T {
+	if (signal === undefined) return work();
+	signal.throwIfAborted();
+	const coming = work();
+	if (!(coming instanceof Promise)) return coming;
+	return new Promise<T>((resolve, reject) => {
+		const abort = () => reject(signal.reason);
+		signal.addEventListener("abort", abort, { once: true });
+		// It may have been aborted by the work itself.
+		if (signal.aborted) abort();
+		coming.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+	});
+}
+
+/** The chunks themselves, waited for until the signal is aborted: then its reason is thrown. */
+export async function* untilAborted(
+	chunks: Chunks,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const iterator =
+		Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+	let over = false;
+	try {
+		for (;;) {
+			const next = await unlessAborted<IteratorResult<Uint8Array>>(() => iterator.next(), signal);
+			over = next.done === true;
+			if (next.done === true) return;
+			yield next.value;
+		}
+	} finally {
+		// One that is still to bring something hears of it only then.
+		if (!over) Promise.resolve(iterator.return?.()).catch(() => {});
 	}
 }
 

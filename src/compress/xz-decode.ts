@@ -81,6 +81,7 @@ export async function* decodeXz(
 		1,
 		1024,
 	);
+	source.heed(options.signal);
 	const decoder = new Decoder(source, options);
 	try {
 		yield* decoder.run(threads);

@@ -3,7 +3,7 @@ import type { CompressOptions } from "./codec.ts";
 import { XZ_BLOCK, XZ_DICTIONARY, XZ_LEVEL } from "./defaults.ts";
 import { compressError, integerOption } from "./errors.ts";
 import { newLzmaStream, runLzma } from "./lzma.ts";
-import type { Chunks } from "./source.ts";
+import { type Chunks, untilAborted } from "./source.ts";
 
 const KIB = 1024;
 /** lzma/base.h and lzma12.h: the only check but none that the kernel's decoder verifies; match finders and modes. */
@@ -34,7 +34,13 @@ export async function* compressXz(
 	options: CompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const level = integerOption("level", options.level, XZ_LEVEL, 0, 9);
-	const threads = integerOption("threads", options.threads, availableParallelism(), 1, 1024);
+	const threads = integerOption(
+		"threads",
+		options.threads,
+		Math.min(availableParallelism(), 1024),
+		1,
+		1024,
+	);
 	const dictSize = integerOption(
 		"dictionary",
 		options.dictionary,
@@ -64,7 +70,7 @@ export async function* compressXz(
 			options.signal?.throwIfAborted();
 			return (await runLzma(stream, input)).output;
 		};
-		for await (const chunk of chunks) {
+		for await (const chunk of untilAborted(chunks, options.signal)) {
 			for (let at = 0; at < chunk.length; at += STEP) {
 				yield* await run(chunk.subarray(at, at + STEP));
 			}

@@ -88,6 +88,7 @@ export async function* decodeZstd(
 	options: DecompressOptions,
 	unpack: typeof unpackFrame = node.createZstdDecompress === undefined ? unpackFrame : unpackByNode,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+	source.heed(options.signal);
 	// Skippable frames with no frame behind them: nothing, and no error. What follows instead is others' to tell.
 	if ((await skipSkippable(source, options.signal)) > 0 && !(await beginsFrame(source))) return;
 	const header = await readFrameHeader(source, options.maxWindow ?? MAX_WINDOW);

@@ -34,6 +34,15 @@ describe("cursor", () => {
 		expect(cursor.offset).toBe(2);
 	});
 
+	test("a place beyond the end is told with the last one there is", () => {
+		const cursor = new Cursor(new Uint8Array(3), { where: "boot.img", base: 100 });
+		expect(() => cursor.seek(4, "table")).toThrow(
+			"boot.img, offset 100, field table: it lies beyond the input; expected an offset of at most 103; found 104",
+		);
+		cursor.seek(3);
+		expect(cursor.offset).toBe(3);
+	});
+
 	test.each([-1, Number.NaN, 1.5, 2 ** 53])("a length of %s is refused", (length) => {
 		expect(() => new Cursor(new Uint8Array(8)).take(length)).toThrow("input ends too early");
 	});

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { ByteSource, type Codec, codecs } from "../../src/compress/index.ts";
+
+// Types forbid both; programs without types do it all the same, and must not wait for ever.
+test("bytes as they are count as one chunk", async () => {
+	const source = new ByteSource(Uint8Array.of(1, 2, 3));
+	expect(await source.exactly(3, "all")).toEqual(Uint8Array.of(1, 2, 3));
+	expect(await source.atEnd()).toBe(true);
+});
+
+test.each([[[1, 2, 3]], ["text"]])("chunks that are no bytes are refused: %j", async (chunks) => {
+	const read = async () => new ByteSource(chunks as unknown as Iterable<Uint8Array>).next();
+	await expect(read()).rejects.toThrow(TypeError);
+});
+
+/** Some bytes, and then nothing for ever. */
+async function* stuck(...first: Uint8Array[]): AsyncGenerator<Uint8Array> {
+	yield* first;
+	await new Promise(() => {});
+}
+
+describe.each(Object.values(codecs))("$name", (codec: Codec) => {
+	const reason = new Error("enough");
+	const soon = (): AbortSignal => {
+		const control = new AbortController();
+		setTimeout(() => control.abort(reason), 20);
+		return control.signal;
+	};
+	const drain = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+		for await (const _chunk of chunks);
+	};
+
+	test("compressing what does not come ends with an abort", async () => {
+		// Nothing is there to be tested where Node has no zstd.
+		if (codec.cannotCompress !== undefined) return;
+		const making = drain(codec.compress(stuck(new Uint8Array(10)), { signal: soon() }));
+		await expect(making).rejects.toBe(reason);
+	});
+
+	test("reading what does not come ends with an abort, whoever made the source", async () => {
+		const head = { none: [1], gzip: [0x1f, 0x8b, 8], xz: [0xfd, 0x37], zstd: [0x28, 0xb5] };
+		const source = new ByteSource(stuck(Uint8Array.from(head[codec.name])));
+		await expect(drain(codec.decode(source, { signal: soon() }))).rejects.toBe(reason);
+	});
+});
