@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { codecs, decompress } from "../src/compress/index.ts";
 import { missing } from "../test/support/programs.ts";
@@ -33,6 +33,26 @@ const unpack = (name: string, file: string, threads = 0): Contestant => ({
 	argv: [process.execPath, "--input-type=module", "-e", unpacker, file, String(threads)],
 });
 
+/** Who unpacks to /dev/null has shown once, before the first turn, that all comes out. */
+function proven(bytes: number, contestants: readonly Contestant[]): Contestant[] {
+	return contestants.map((contestant) => {
+		let shown = false;
+		const before = (): void => {
+			if (shown) return;
+			const [program = "", ...words] = contestant.argv ?? [];
+			const { length } = execFileSync(program, words, {
+				maxBuffer: 2 * bytes,
+				stdio: ["ignore", "pipe", "inherit"],
+			});
+			if (length !== bytes) {
+				throw new Error(`${contestant.name}: expected ${bytes} bytes, found ${length}`);
+			}
+			shown = true;
+		};
+		return { ...contestant, before };
+	});
+}
+
 /** An archive of the rescue tree, made by another program. */
 function archive(scratch: string): string {
 	const { path } = makeTree(join(scratch, "tree"));
@@ -49,9 +69,13 @@ function shell(argv: readonly string[], stdout: string): void {
 	closeSync(fd);
 }
 
-async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-	for await (const _ of chunks);
+async function drain(chunks: AsyncIterable<Uint8Array>, check: (bytes: number) => void) {
+	let bytes = 0;
+	for await (const chunk of chunks) bytes += chunk.length;
+	check(bytes);
 }
+
+const inProcess = "ekexec works within this process: its time has no start of a process.";
 
 export const benchmarks: readonly Benchmark[] = [
 	{
@@ -66,29 +90,32 @@ export const benchmarks: readonly Benchmark[] = [
 			shell(["gzip", "-6", "-c", file], `${file}.gz`);
 			await frame.compare(
 				"xz, blocks of 8 MiB, to /dev/null",
-				[
+				proven(bytes, [
 					{ name: "xz -T0 -dc", argv: ["xz", "-T0", "-dc", blocks] },
 					{ name: "xz -T1 -dc", argv: ["xz", "-T1", "-dc", blocks] },
 					unpack("ekexec", blocks),
 					unpack("ekexec, one thread", blocks, 1),
-				],
+				]),
 				{ bytes, rounds: 5 },
 			);
 			await frame.compare(
 				"xz, one block, to /dev/null",
-				[{ name: "xz -dc", argv: ["xz", "-dc", single] }, unpack("ekexec", single)],
+				proven(bytes, [{ name: "xz -dc", argv: ["xz", "-dc", single] }, unpack("ekexec", single)]),
 				{ bytes, rounds: 5 },
 			);
 			await frame.compare(
 				"gzip, to /dev/null",
-				[{ name: "gzip -dc", argv: ["gzip", "-dc", `${file}.gz`] }, unpack("ekexec", `${file}.gz`)],
+				proven(bytes, [
+					{ name: "gzip -dc", argv: ["gzip", "-dc", `${file}.gz`] },
+					unpack("ekexec", `${file}.gz`),
+				]),
 				{ bytes, rounds: 5 },
 			);
 			const lacking = missing("zstd") || undefined;
 			if (lacking === undefined) shell(["zstd", "-q", "-6", "-c", file], `${file}.zst`);
 			await frame.compare(
 				"zstd, to /dev/null",
-				[
+				proven(bytes, [
 					{ name: "zstd -dc", argv: ["zstd", "-qdc", `${file}.zst`], missing: lacking },
 					{
 						...unpack("ekexec, Node's zstd", `${file}.zst`),
@@ -99,7 +126,7 @@ export const benchmarks: readonly Benchmark[] = [
 						argv: [process.execPath, "--input-type=module", "-e", ownZstd, `${file}.zst`],
 						missing: lacking,
 					},
-				],
+				]),
 				{ bytes, rounds: 5 },
 			);
 		},
@@ -113,45 +140,45 @@ export const benchmarks: readonly Benchmark[] = [
 			const bytes = content.length;
 			const part = join(frame.scratch, "part");
 			shell(["head", "-c", String(bytes), file], part);
+			const plausible = (size: number): void => {
+				if (size > bytes / 20 && size < bytes) return;
+				throw new Error(`${bytes} bytes became ${size}`);
+			};
 			const own = (name: "gzip" | "xz" | "zstd", level: number): Contestant => ({
 				name: `ekexec ${name} ${level}, in memory`,
 				missing: codecs[name].cannotCompress,
-				run: () => drain(codecs[name].compress([content], { level })),
+				run: () => drain(codecs[name].compress([content], { level }), plausible),
 			});
-			await frame.compare(
-				"gzip",
-				[{ name: "gzip -6", argv: ["gzip", "-6", "-c", part] }, own("gzip", 6)],
-				{ bytes, rounds: 3 },
-			);
+			const output = join(frame.scratch, "packed");
+			/** Another's, to a file. */
+			const other = (name: string, argv: readonly string[], lacks?: string): Contestant => ({
+				name,
+				argv,
+				missing: lacks,
+				stdout: output,
+				before: () => rmSync(output, { force: true }),
+				after: () => plausible(statSync(output).size),
+			});
+			await frame.compare("gzip", [other("gzip -6", ["gzip", "-6", "-c", part]), own("gzip", 6)], {
+				bytes,
+				rounds: 3,
+				note: inProcess,
+			});
+			const words = "xz -T0 --check=crc32 --block-size=8MiB --lzma2=preset=6,dict=1MiB -c";
 			await frame.compare(
 				"xz, dictionary 1 MiB, blocks of 8 MiB, CRC32",
-				[
-					{
-						name: "xz -T0 -6",
-						argv: [
-							..."xz -T0 --check=crc32 --block-size=8MiB --lzma2=preset=6,dict=1MiB -c".split(" "),
-							part,
-						],
-					},
-					own("xz", 6),
-				],
+				[other("xz -T0 -6", [...words.split(" "), part]), own("xz", 6)],
 				{
 					bytes,
 					rounds: 3,
-					note: "lzma-native's prebuilt liblzma is compiled without optimisation. With a C++ compiler at hand, `CFLAGS=-O2 npm rebuild lzma-native --build-from-source` makes one that takes no more of the processor than xz.",
+					note: `${inProcess} lzma-native's prebuilt liblzma is compiled without optimisation. With a C++ compiler at hand, \`CFLAGS=-O2 npm rebuild lzma-native --build-from-source\` makes one that takes no more of the processor than xz.`,
 				},
 			);
+			const zstd = ["zstd", "-q", "-T0", "-19", "-c", part];
 			await frame.compare(
 				"zstd",
-				[
-					{
-						name: "zstd -T0 -19",
-						argv: ["zstd", "-q", "-T0", "-19", "-c", part],
-						missing: missing("zstd") || undefined,
-					},
-					own("zstd", 19),
-				],
-				{ bytes, rounds: 3 },
+				[other("zstd -T0 -19", zstd, missing("zstd") || undefined), own("zstd", 19)],
+				{ bytes, rounds: 3, note: inProcess },
 			);
 			const packed = new Map<string, Uint8Array[]>();
 			for (const name of ["gzip", "xz"] as const) {
@@ -164,9 +191,12 @@ export const benchmarks: readonly Benchmark[] = [
 				"unpacking in memory",
 				[...packed].map(([name, chunks]) => ({
 					name: `ekexec ${name}`,
-					run: () => drain(decompress(chunks)),
+					run: () =>
+						drain(decompress(chunks), (size) => {
+							if (size !== bytes) throw new Error(`${bytes} bytes became ${size}`);
+						}),
 				})),
-				{ bytes, rounds: 3 },
+				{ bytes, rounds: 3, note: inProcess },
 			);
 		},
 	},

@@ -2,12 +2,21 @@
 // Runs the benchmarks of these rooms (all unless told) and writes their tables to bench/README.md; --dry only prints.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Benchmark, type Frame, measure, type Record_, type Table } from "./frame/frame.ts";
-import { publish, show } from "./frame/report.ts";
+import {
+	type Benchmark,
+	type Frame,
+	LeftOut,
+	measure,
+	type Record_,
+	type Table,
+} from "./frame/frame.ts";
+import { endAll } from "./frame/process.ts";
+import { countedBy } from "./frame/processor.ts";
+import { lost, publish, show } from "./frame/report.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "..");
@@ -16,6 +25,11 @@ const { values, positionals } = parseArgs({
 	allowPositionals: true,
 	options: { rounds: { type: "string" }, dry: { type: "boolean", default: false } },
 });
+if (values.rounds !== undefined && !/^[1-9]\d{0,3}$/.test(values.rounds)) {
+	console.error(`--rounds: expected a number from 1 to 9999, found ${values.rounds}`);
+	process.exit(2);
+}
+const told = values.rounds === undefined ? {} : { rounds: Number(values.rounds) };
 
 async function find(): Promise<readonly Benchmark[]> {
 	const found: Benchmark[] = [];
@@ -39,6 +53,42 @@ function scratchParent(): string {
 	return tmpdir();
 }
 
+/** What statfs(2) says of a file system that is memory. */
+const tmpfs = 0x01021994;
+
+/** What a folder is on, in words. */
+function place(folder: string): string {
+	return statfsSync(folder).type === tmpfs ? "memory (tmpfs)" : `a disk (${folder})`;
+}
+
+let scratch: string | undefined;
+
+function removeScratch(): void {
+	if (scratch === undefined) return;
+	// Whoever was just killed may still finish a write.
+	rmSync(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+	scratch = undefined;
+}
+
+let stopping: Promise<never> | undefined;
+
+/** Nothing is published, nothing remains: the scratch folder may be a quarter of a gigabyte of memory. */
+async function stop(status: number): Promise<never> {
+	await endAll();
+	try {
+		removeScratch();
+	} finally {
+		// QEMU and namespaces hear of this by Node's `exit` event, or by our death.
+		process.exit(status);
+	}
+}
+
+for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
+	process.on(signal, () => {
+		stopping ??= stop(status);
+	});
+}
+
 const all = await find();
 const chosen =
 	positionals.length === 0
@@ -50,38 +100,60 @@ if (chosen.length === 0) {
 }
 execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", 2, 2] });
 
-for (const benchmark of chosen) {
-	const scratch = mkdtempSync(join(scratchParent(), "ekexec-bench-"));
+async function perform(benchmark: Benchmark): Promise<void> {
+	const parent = scratchParent();
+	const folder = mkdtempSync(join(parent, "ekexec-bench-"));
+	scratch = folder;
+	const load = loadavg()[0] ?? 0;
 	const tables: (Table | Record_)[] = [];
 	const frame: Frame = {
-		scratch,
+		scratch: folder,
 		ekexec: [process.execPath, join(root, "dist/cli/main.js")],
 		say: (text) => console.error(text),
 		record(title, text) {
 			tables.push({ title, text });
 			console.log(`${show({ title, text })}\n`);
 		},
+		leaveOut(reason) {
+			throw new LeftOut(reason);
+		},
 		async compare(title, contestants, options = {}) {
-			const rounds = values.rounds === undefined ? options.rounds : Number(values.rounds);
-			const table = await measure(title, contestants, {
-				...options,
-				...(rounds === undefined ? {} : { rounds }),
-			});
+			const table = await measure(title, contestants, { ...options, ...told });
 			tables.push(table);
 			console.log(`${show(table)}\n`);
 		},
 	};
+	console.error(`${benchmark.name} …`);
+	await benchmark.run(frame);
+	if (stopping !== undefined) await stopping;
+	if (values.dry) return;
+	const without = lost(benchmark.name, tables);
+	if (without.length > 0) {
+		console.error(
+			`${benchmark.name}: not published, these have figures there and none here (to do without them, delete ` +
+				`the section): ${without.join("; ")}`,
+		);
+		return;
+	}
+	const counted = tables.some((table) => "rows" in table && table.processes)
+		? countedBy()
+		: undefined;
+	publish(benchmark.name, tables, { now: new Date(), load, place: place(parent), counted });
+	execFileSync("npx", ["biome", "format", "--write", "bench/README.md"], {
+		cwd: root,
+		stdio: ["ignore", "ignore", 2],
+	});
+}
+
+for (const benchmark of chosen) {
 	try {
-		console.error(`${benchmark.name} …`);
-		await benchmark.run(frame);
-		if (!values.dry) {
-			publish(benchmark.name, tables, new Date());
-			execFileSync("npx", ["biome", "format", "--write", "bench/README.md"], {
-				cwd: root,
-				stdio: ["ignore", "ignore", 2],
-			});
-		}
+		await perform(benchmark);
+	} catch (error) {
+		// Whoever was ended by the signal has failed, too.
+		if (stopping !== undefined) await stopping;
+		if (!(error instanceof LeftOut)) throw error;
+		console.error(`${benchmark.name}: left out, what is published stays: ${error.message}`);
 	} finally {
-		rmSync(scratch, { recursive: true, force: true });
+		removeScratch();
 	}
 }

@@ -1,6 +1,5 @@
-import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { run, type Times } from "./process.ts";
 
 /** One way of doing the work: a whole process, or a function of this one. */
 export interface Contestant {
@@ -18,6 +17,10 @@ export interface Contestant {
 	readonly run?: () => unknown | Promise<{ readonly processor: number } | undefined>;
 	/** Before each turn, not timed: removes what the last one left. */
 	readonly before?: () => unknown;
+	/** After each turn, not timed: throws if what it made is wrong, so that nobody wins who did nothing. */
+	readonly after?: () => unknown;
+	/** It ends without waiting for all its children: without a cgroup nobody can tell what those took. */
+	readonly orphans?: boolean;
 	/** Why it cannot take part; it is listed with that. */
 	readonly missing?: string | undefined;
 }
@@ -29,8 +32,12 @@ export interface Row {
 	readonly fastest: number;
 	/** Median of the processor time of all its threads and children; undefined where it cannot be told. */
 	readonly processor: number | undefined;
-	/** Median, over the rounds, of its time divided by the first contestant's time in the same round. */
+	/** Median, over the rounds, of its time divided by the time of the first that takes part in the same round. */
 	readonly ratio: number;
+	/** The same of the processor time; undefined where one of them cannot be told. */
+	readonly share: number | undefined;
+	/** Its processor time cannot be told because it does not wait for its children. */
+	readonly unwaited: boolean;
 	readonly missing?: string | undefined;
 }
 
@@ -48,6 +55,8 @@ export interface Table {
 	readonly bytes?: number | undefined;
 	readonly note?: string | undefined;
 	readonly rounds: number;
+	/** Whether a contestant was a process of its own. */
+	readonly processes: boolean;
 }
 
 export interface CompareOptions {
@@ -65,8 +74,9 @@ export interface Frame {
 	/** The words that run ekexec as it is published: `node dist/cli/main.js`. Built before the first use. */
 	readonly ekexec: readonly string[];
 	/**
-	 * Lets the contestants take turns, A B C A B C …, after one turn that does not count: what else the machine does
-	 * hits all alike, and only the ratios mean something. The first contestant is what the others are compared with.
+	 * Lets the contestants take turns, A B C A B C …: what else the machine does hits all alike, and only the ratios mean
+	 * something. With more than three rounds all have one turn before that does not count. The first contestant that
+	 * takes part is what the others are compared with.
 	 */
 	compare(
 		title: string,
@@ -75,6 +85,8 @@ export interface Frame {
 	): Promise<void>;
 	/** What is no race of contestants, as Markdown below a title. */
 	record(title: string, text: string): void;
+	/** The benchmark cannot be had here: says why, publishes nothing, and what is published stays. */
+	leaveOut(reason: string): never;
 	/** Says something on stderr. */
 	say(text: string): void;
 }
@@ -86,67 +98,33 @@ export interface Benchmark {
 	run(frame: Frame): Promise<void>;
 }
 
-const timeLimit = 600_000;
-
-/** Of one turn, in seconds. */
-interface Times {
-	readonly clock: number;
-	readonly processor: number | undefined;
-}
-
-/** Processor time of the children that have ended, from proc(5): cutime and cstime, in ticks of 10 ms. */
-export function ofChildren(): number | undefined {
-	try {
-		const fields = readFileSync("/proc/self/stat", "latin1")
-			.replace(/^.*\) /, "")
-			.split(" ");
-		return (Number(fields[13]) + Number(fields[14])) / 100;
-	} catch {
-		// Linux alone has this.
-		return undefined;
-	}
-}
+/** Thrown by {@link Frame.leaveOut}. */
+export class LeftOut extends Error {}
 
 async function turn(contestant: Contestant): Promise<Times> {
 	await contestant.before?.();
-	const begin = performance.now();
+	try {
+		return await timed(contestant);
+	} catch (error) {
+		throw new Error(`${contestant.name} failed: ${(error as Error).message}`, { cause: error });
+	}
+}
+
+async function timed(contestant: Contestant): Promise<Times> {
+	let times: Times;
 	if (contestant.run) {
 		const used = process.cpuUsage();
+		const begin = performance.now();
 		const told = (await contestant.run()) as { readonly processor?: number } | undefined;
+		const clock = (performance.now() - begin) / 1000;
 		const { user, system } = process.cpuUsage(used);
-		const processor = told?.processor ?? (user + system) / 1e6;
-		return { clock: (performance.now() - begin) / 1000, processor };
+		times = { clock, processor: told?.processor ?? (user + system) / 1e6 };
+	} else {
+		const { argv = [], stdin, stdout, cwd, orphans = false } = contestant;
+		times = await run({ argv, stdin, stdout, cwd, orphans });
 	}
-	const spent = ofChildren();
-	const [program = "", ...args] = contestant.argv ?? [];
-	const stdin = openSync(contestant.stdin ?? "/dev/null", "r");
-	const stdout = openSync(contestant.stdout ?? "/dev/null", "w");
-	try {
-		const start = performance.now();
-		const code = await new Promise<string>((resolve, reject) => {
-			const child = spawn(program, args, {
-				stdio: [stdin, stdout, "pipe"],
-				cwd: contestant.cwd,
-				timeout: timeLimit,
-			});
-			let told = "";
-			child.stderr?.on("data", (text: Buffer) => {
-				told = (told + text.toString()).slice(-2000);
-			});
-			child.on("error", reject);
-			child.on("close", (status, signal) =>
-				resolve(status === 0 ? "" : `${signal ?? status}: ${told}`),
-			);
-		});
-		const seconds = (performance.now() - start) / 1000;
-		if (code !== "") throw new Error(`${contestant.name} failed: ${code}`);
-		const after = ofChildren();
-		const known = spent !== undefined && after !== undefined;
-		return { clock: seconds, processor: known ? after - spent : undefined };
-	} finally {
-		closeSync(stdin);
-		closeSync(stdout);
-	}
+	await contestant.after?.();
+	return times;
 }
 
 function median(values: readonly number[]): number {
@@ -154,6 +132,11 @@ function median(values: readonly number[]): number {
 	const middle = Math.floor(sorted.length / 2);
 	const high = sorted[middle] ?? Number.NaN;
 	return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
+}
+
+/** The median of what is known of every round. */
+function known(values: readonly number[]): number | undefined {
+	return values.length > 0 && values.every(Number.isFinite) ? median(values) : undefined;
 }
 
 /** Interleaved turns of all that can take part. */
@@ -172,22 +155,28 @@ export async function measure(
 			if (round >= 0) times.get(contestant)?.push(spent);
 		}
 	}
-	const clocks = (contestant: Contestant | undefined) =>
-		(contestant === undefined ? [] : (times.get(contestant) ?? [])).map(({ clock }) => clock);
-	const reference = clocks(able[0]);
+	const of = (contestant: Contestant | undefined): readonly Times[] =>
+		contestant === undefined ? [] : (times.get(contestant) ?? []);
+	const reference = of(able[0]);
 	const rows = contestants.map((contestant): Row => {
-		const own = clocks(contestant);
-		const processor = (times.get(contestant) ?? []).map((spent) => spent.processor ?? Number.NaN);
-		const busy = median(processor);
+		const own = of(contestant);
+		const clocks = own.map(({ clock }) => clock);
+		const ratios = clocks.map((seconds, i) => seconds / (reference[i]?.clock ?? Number.NaN));
+		const processors = own.map(({ processor = Number.NaN }) => processor);
+		const shares = processors.map((busy, i) => busy / (reference[i]?.processor ?? Number.NaN));
+		const processor = known(processors);
 		return {
 			name: contestant.name,
-			median: median(own),
-			fastest: Math.min(...own),
-			processor: Number.isNaN(busy) ? undefined : busy,
-			ratio: median(own.map((seconds, i) => seconds / (reference[i] ?? Number.NaN))),
+			median: median(clocks),
+			fastest: Math.min(...clocks),
+			processor,
+			ratio: median(ratios),
+			share: known(shares),
+			unwaited: contestant.orphans === true && own.length > 0 && processor === undefined,
 			missing: contestant.missing,
 		};
 	});
 	const note = typeof options.note === "function" ? options.note() : options.note;
-	return { title, rows, rounds, bytes: options.bytes, note };
+	const processes = able.some(({ argv }) => argv !== undefined);
+	return { title, rows, rounds, bytes: options.bytes, note, processes };
 }

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
+import { arch, availableParallelism, cpus, release, totalmem, type } from "node:os";
 import type { Record_, Table } from "./frame.ts";
 
 const page = new URL("../README.md", import.meta.url);
@@ -7,21 +7,35 @@ const page = new URL("../README.md", import.meta.url);
 const preface = `# Benchmarks
 
 \`npm run bench [NAME…]\` measures and writes this page; \`npm run bench compress\` replaces the tables of one room alone.
-Contestants take turns (A B C A B C …). *Ratio* is the median, over the rounds, of a contestant's time divided by
-the first one's in the same round: above 1 it was slower. Processes are timed from before their start to their end.
-*Processor* is the time that all threads and children were running, *of processor* its ratio: on a busy machine the fairer
-numbers (ticks of 10 ms). *Load* is how many processes wanted the machine before the first turn.
-Nothing asserts a time. Output goes to memory (tmpfs), not to a disk.
+Contestants take turns (A B C A B C …). *Ratio* is the median, over the rounds, of a contestant's time divided by the time
+of the first one that takes part in the same round: above 1 it was slower. Processes are timed from before their start to
+their end. *Processor* is the time that all threads and children were running, *of processor* the median of its ratios,
+round by round as well: on a busy machine the fairer numbers. A cgroup counts it of processes where a section says so; else
+it comes in ticks of 10 ms, and whoever does not wait for its own children has none. *Load* is how many processes wanted the
+machine, a mean of the minute before a section was begun: in a run of several sections that is the one before, too.
+A contestant that fails, or whose output is not what it should be, is an error and no winner. Nothing asserts a time.
 `;
 
-/** How many processes wanted the processor before the first turn: above the number of cores the clock tells little. */
-const load = loadavg()[0] ?? 0;
+/** Under which conditions a benchmark ran. */
+export interface Conditions {
+	readonly now: Date;
+	/** How many processes wanted the processor, a mean of the minute before: above the number of cores the clock tells little. */
+	readonly load: number;
+	/** Where output went, in words. */
+	readonly place: string;
+	/** How processor time of processes was counted, in words; undefined where there were none. */
+	readonly counted: string | undefined;
+}
 
 /** What the numbers were measured on. */
-function machine(): string {
+function machine({ now, load, place, counted }: Conditions): string {
 	const model = cpus()[0]?.model.trim() ?? "unknown processor";
 	const memory = Math.round(totalmem() / 2 ** 30);
-	return `${availableParallelism()} cores of ${model} (${arch()}), ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}; load ${load.toFixed(1)} before`;
+	const hardware = `${availableParallelism()} cores of ${model} (${arch()}), ${memory} GiB`;
+	const software = `${type()} ${release()}, Node ${process.versions.node}`;
+	const rest = [`load ${load.toFixed(1)} in the minute before`, `output to ${place}`];
+	if (counted !== undefined) rest.push(counted);
+	return `${now.toISOString().slice(0, 10)}, ${hardware}, ${software}; ${rest.join("; ")}.`;
 }
 
 function showSeconds(seconds: number): string {
@@ -33,7 +47,6 @@ function showSeconds(seconds: number): string {
 export function show(table: Table | Record_): string {
 	if ("text" in table) return `### ${table.title}\n\n${table.text}`;
 	const rate = table.bytes !== undefined;
-	const first = table.rows[0]?.processor;
 	const lines = [
 		`### ${table.title}`,
 		"",
@@ -47,39 +60,77 @@ export function show(table: Table | Record_): string {
 		}
 		const speed = rate ? ` ${((table.bytes ?? 0) / 1e6 / row.median).toFixed(0)} |` : "";
 		const busy = row.processor === undefined ? "" : showSeconds(row.processor);
-		const share = first && row.processor !== undefined ? (row.processor / first).toFixed(2) : "";
+		const share = row.share?.toFixed(2) ?? "";
 		lines.push(
 			`| ${row.name} | ${showSeconds(row.median)} | ${showSeconds(row.fastest)} | ${busy} |${speed} ${row.ratio.toFixed(2)} | ${share} |`,
 		);
 	}
-	const note = table.note === undefined ? "" : ` ${table.note}`;
-	lines.push("", `${table.rounds} rounds.${note}`);
+	const notes = [`${table.rounds} ${table.rounds === 1 ? "round" : "rounds"}.`];
+	if (table.note !== undefined) notes.push(table.note);
+	for (const { name, unwaited } of table.rows) {
+		if (unwaited) notes.push(`${name} does not wait for its own children: no processor time.`);
+	}
+	lines.push("", notes.join(" "));
 	return lines.join("\n");
 }
 
-/** Puts the tables of one benchmark in place of those of its last run. */
-export function publish(name: string, tables: readonly (Table | Record_)[], now: Date): void {
-	let text = preface;
+const marks = (name: string) => [`<!-- ${name} -->`, `<!-- end of ${name} -->`] as const;
+
+function readPage(): string {
 	try {
-		text = readFileSync(page, "utf8");
+		return readFileSync(page, "utf8");
 	} catch {
 		// The first run makes the page.
+		return preface;
 	}
-	const [open, close] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+}
+
+/** Contestants that are published with figures and now have none, as `title: contestant`: what is good is not overwritten. */
+export function lost(name: string, tables: readonly (Table | Record_)[]): string[] {
+	const text = readPage();
+	const [open, close] = marks(name);
+	const section = text.slice(text.indexOf(open), Math.max(text.indexOf(open), text.indexOf(close)));
+	const found: string[] = [];
+	for (const table of tables) {
+		if ("text" in table) continue;
+		const lines = section.split(/^### /m).find((part) => part.startsWith(`${table.title}\n`));
+		for (const { name: contestant, missing } of table.rows) {
+			if (missing === undefined) continue;
+			const cells = (lines ?? "").split("\n").map((line) => line.split("|").map((c) => c.trim()));
+			const measured = cells.some(
+				([, first, second]) => first === contestant && /^\d/.test(second ?? ""),
+			);
+			if (measured) found.push(`${table.title}: ${contestant}`);
+		}
+	}
+	return found;
+}
+
+/** Puts the tables of one benchmark in place of those of its last run. */
+export function publish(
+	name: string,
+	tables: readonly (Table | Record_)[],
+	conditions: Conditions,
+): void {
+	// The words above the first section are these ones, whatever they were.
+	const old = readPage();
+	const first = old.indexOf("<!-- ");
+	const text = `${preface}\n${first < 0 ? "" : old.slice(first)}`;
+	const [open, close] = marks(name);
 	const section = [
 		open,
 		`## ${name}`,
 		"",
-		`${now.toISOString().slice(0, 10)}, ${machine()}.`,
+		machine(conditions),
 		"",
 		...tables.map((table) => `${show(table)}\n`),
 		close,
 	].join("\n");
 	const from = text.indexOf(open);
 	const to = text.indexOf(close);
-	text =
+	const next =
 		from >= 0 && to > from
 			? text.slice(0, from) + section + text.slice(to + close.length)
 			: `${text.trimEnd()}\n\n${section}\n`;
-	writeFileSync(page, text);
+	writeFileSync(page, next);
 }

@@ -81,7 +81,7 @@ export async function makeLink(scratch: string, shape: Shape, image: string): Pr
 		const { net: target, mount } = await namespaces(household, "--net", "--mount");
 		// No greeting of this machine's own user stands between sshd and a command.
 		execFileSync("nsenter", [`--mount=${mount}`, "--", "mount", "-t", "tmpfs", "tmpfs", "/root"]);
-		// A router's queue: a hundred milliseconds of the rate, and no less than what one burst of TCP has.
+		// A router's queue: a hundred milliseconds of the rate, and no less than 256 KiB, what one burst of TCP has.
 		const queue = Math.max(256 * 1024, Math.round((shape.rate * 1e6 * 0.1) / 8));
 		const cable = household.start(
 			[wire, operator, target, `${shape.rate}`, `${shape.roundTrip * 500}`, `${queue}`],

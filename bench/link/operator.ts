@@ -22,7 +22,7 @@ import { loginKnown } from "../../src/rescue/session.ts";
 import { stagedFiles } from "../../src/rescue/stage.ts";
 import { type Delivery, keepSeconds } from "../../src/rescue/take-up.ts";
 import { noPrompt } from "../../src/ssh/index.ts";
-import { ofChildren } from "../frame/frame.ts";
+import { ofChildren } from "../frame/processor.ts";
 
 export interface OperatorSetup {
 	/** Folder of the image. */
@@ -99,7 +99,7 @@ function exitOf(child: ChildProcess): Promise<void> {
 	});
 }
 
-/** The first six steps of a rescue, as src/rescue/rescue.ts takes them; then all of it is dropped. */
+/** A rescue as src/rescue/rescue.ts does it, until all bytes are staged; then all of it is dropped. */
 async function rescue(transport: "ssh2" | "openssh", step: (name: string) => void): Promise<void> {
 	const options = {
 		connect: { configFile: setup.config, transport, prompt: noPrompt },
@@ -153,7 +153,8 @@ async function rescue(transport: "ssh2" | "openssh", step: (name: string) => voi
 			},
 		};
 		await deliver(target, delivery, [kernel], told);
-		// Where a rescue now tries the kernel alone, this one only asks and hears.
+		// Where a rescue now tries the kernel alone, loads and unloads it, this one only asks to unload: the target's kernel is
+		// this machine's own.
 		await client.unload();
 		step("kernel");
 		await deliver(target, delivery, rest, told);
