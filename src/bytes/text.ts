@@ -80,13 +80,14 @@ function hexEscape(byte: number): string {
 
 /** Length of the valid UTF-8 sequence at `at`, or 0 if there is none (Unicode 15, table 3-7). */
 function sequenceLength(bytes: Uint8Array, at: number): number {
-	const [first, second] = [bytes[at] ?? 0xff, bytes[at + 1] ?? 0];
+	const first = bytes[at] ?? 0xff;
 	if (first < 0x80) return 1;
 	if (first < 0xc2 || first > 0xf4) return 0;
 	const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 	// Longer forms than needed, surrogates, and what lies beyond U+10FFFF.
 	const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
 	const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+	const second = bytes[at + 1] ?? 0;
 	if (second < least || second > most) return 0;
 	for (let i = 2; i < length; i++) {
 		const next = bytes[at + i] ?? 0;

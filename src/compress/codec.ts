@@ -14,7 +14,10 @@ export interface CompressOptions {
 	readonly block?: number;
 	/** xz: bytes of a match that is taken without looking for a longer one, 5–273; the level's unless told. */
 	readonly nice?: number;
-	/** xz: candidates looked at for each byte, up to 1000, 0 for as many as the match finder sees fit; the level's unless told. Fewer is faster, and hardly larger. */
+	/**
+	 * xz: candidates looked at for each byte, 1–1000, or 0 for as many as the match finder sees fit; the level's unless
+	 * told. Fewer is faster, and hardly larger.
+	 */
 	readonly depth?: number;
 	/** xz: machine code whose jumps are made alike first. Kernels for x86 undo it (CONFIG_XZ_DEC_X86). */
 	readonly code?: "x86";

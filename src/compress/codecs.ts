@@ -31,8 +31,9 @@ export function codecOf(head: Uint8Array, where?: string, offset?: number): Code
 
 /**
  * The content of a whole compressed file: one stream, or several one after the other as `cat a.gz b.gz` makes them,
- * told by magic. Zeros between and after them are skipped, as the kernel does between the parts of an initrd (xz knows
- * them as stream padding, gzip leaves them out; zstd(1) alone does not take them); anything else there is `COMPRESS_TRAILING`. An input without a known magic is `COMPRESS_UNKNOWN`.
+ * told by magic. Zeros between and after them are skipped, as the kernel does between the parts of an initrd: xz has them
+ * as stream padding, gzip(1) ignores them at the end, zstd(1) takes none. Anything else there is `COMPRESS_TRAILING`. An
+ * input without a known magic is `COMPRESS_UNKNOWN`.
  */
 export async function* decompress(
 	from: ByteSource | Chunks,

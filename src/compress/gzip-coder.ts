@@ -1,4 +1,4 @@
-import { crc32, createInflateRaw } from "node:zlib";
+import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { Gzip } from "fflate";
 import type { CompressOptions, DecompressOptions } from "./codec.ts";
 import { MAX_OUTPUT } from "./codec.ts";
@@ -7,12 +7,19 @@ import { steps, throughEngine } from "./engine.ts";
 import { compressError, integerOption } from "./errors.ts";
 import { skipGzipHeader } from "./gzip-header.ts";
 import { outputMeter } from "./meter.ts";
+import { pace } from "./pace.ts";
 import { type ByteSource, type Chunks, untilAborted } from "./source.ts";
 
 /** Content handed to the compressor at once; the event loop turns and an abort is heard in between. */
 const STEP = 256 * 1024;
 /** Size of unpacked chunks. */
 const CHUNK = 256 * 1024;
+
+/** What a member may take and give, in bytes, to be unpacked in one go. */
+const SHORT_INPUT = 32 * 1024;
+const SHORT_OUTPUT = 64 * 1024;
+/** Work of a short member beside its content, for `pace`. */
+const SHORT_WORK = 512;
 
 /**
  * RFC 1952, one member. Compressing is fflate's: its bytes are the same on every Node and every processor, where
@@ -80,8 +87,15 @@ async function* inflate(
 	source: ByteSource,
 	options: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const start = source.offset;
 	const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
+	const short = await inflateShort(source);
+	if (short !== undefined) {
+		meter(short.length);
+		await pace(SHORT_WORK + short.length, options.signal);
+		if (short.length > 0) yield short;
+		return;
+	}
+	const start = source.offset;
 	const engine = createInflateRaw({ chunkSize: CHUNK });
 	let last: Uint8Array = new Uint8Array(0);
 	let fed = 0;
@@ -105,6 +119,30 @@ async function* inflate(
 		throw inflateError(error, source, start + engine.bytesWritten);
 	}
 	source.unread(last.subarray(last.length - (fed - engine.bytesWritten)));
+}
+
+/**
+ * The content of a short stream that is at hand as a whole; undefined, and nothing consumed, for every other. An engine of
+ * its own costs many times what a few bytes are worth, and a file may be made of nothing but such members.
+ */
+async function inflateShort(source: ByteSource): Promise<Uint8Array | undefined> {
+	const head = await source.next(SHORT_INPUT);
+	if (head === undefined) return undefined;
+	let used = 0;
+	try {
+		// `info` is not in the types: https://nodejs.org/api/zlib.html#class-options
+		const { buffer, engine } = inflateRawSync(head, {
+			info: true,
+			maxOutputLength: SHORT_OUTPUT,
+		}) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
+		used = engine.bytesWritten;
+		return buffer;
+	} catch {
+		// Not whole, too long or corrupt: the engine will tell.
+		return undefined;
+	} finally {
+		source.unread(head.subarray(used));
+	}
 }
 
 function inflateError(error: unknown, source: ByteSource, offset: number): unknown {

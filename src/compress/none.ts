@@ -9,11 +9,7 @@ export const none: Codec = {
 	extension: "",
 	defaultLevel: 0,
 	cannotCompress: undefined,
-	async *compress(chunks, options = {}) {
-		for await (const chunk of untilAborted(chunks, options.signal)) {
-			if (chunk.length > 0) yield chunk;
-		}
-	},
+	compress: (chunks, options = {}) => untilAborted(chunks, options.signal),
 	async *decode(source, options = {}) {
 		const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
 		source.heed(options.signal);

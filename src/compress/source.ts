@@ -233,24 +233,20 @@ function unlessAborted<T>(
 	});
 }
 
-/** The chunks themselves, waited for until the signal is aborted: then its reason is thrown. */
+/** The chunks themselves, waited for until the signal is aborted: then its reason is thrown. Closes them in any case. */
 export async function* untilAborted(
 	chunks: Chunks,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const iterator =
-		Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
-	let over = false;
+	const source = new ByteSource(chunks, signal === undefined ? {} : { signal });
 	try {
 		for (;;) {
-			const next = await unlessAborted<IteratorResult<Uint8Array>>(() => iterator.next(), signal);
-			over = next.done === true;
-			if (next.done === true) return;
-			yield next.value;
+			const chunk = await source.next();
+			if (chunk === undefined) return;
+			yield chunk;
 		}
 	} finally {
-		// One that is still to bring something hears of it only then.
-		if (!over) Promise.resolve(iterator.return?.()).catch(() => {});
+		await source.close();
 	}
 }
 

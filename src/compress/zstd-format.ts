@@ -1,8 +1,8 @@
 import { Cursor } from "../bytes/index.ts";
 import { type CompressError, compressError } from "./errors.ts";
 import { isSkippable } from "./identify.ts";
+import { pace } from "./pace.ts";
 import type { ByteSource } from "./source.ts";
-import { pace } from "./zstd-pace.ts";
 
 // Zstandard: RFC 8878. Section numbers below are its own.
 

@@ -1,11 +1,11 @@
 import type { DecompressOptions } from "./codec.ts";
 import { compressError } from "./errors.ts";
+import { pace } from "./pace.ts";
 import type { ByteSource } from "./source.ts";
 import { Xxh64 } from "./xxh64.ts";
 import { ZstdFrameDecoder } from "./zstd-decode.ts";
 import { type Block, type FrameHeader, readBlock } from "./zstd-format.ts";
 import { ZstdFault } from "./zstd-fse.ts";
-import { pace } from "./zstd-pace.ts";
 
 /** Work of a block beside its content, for `pace`. */
 const BLOCK_WORK = 4096;

@@ -36,26 +36,13 @@ test.each(["\u200b", "\u2060", "\ufeff"])("%j makes no two names look the same",
 });
 
 test("any text comes back from its shown form, which holds nothing unsafe", () => {
-	const odd = fc.constantFrom(
-		"\\",
-		"x",
-		"4",
-		"1",
-		"\u200b",
-		"\u202e",
-		"\u061c",
-		"\u2028",
-		"\u009b",
-	);
+	const odd = [..."\\x41äß€😀\u200b\u200d\u202e\u061c\u2028\u009b"];
 	fc.assert(
-		fc.property(
-			fc.string({ unit: fc.oneof(odd, fc.string({ unit: "binary", maxLength: 1 })) }),
-			(said) => {
-				const shown = showBytes(utf8(said));
-				expect(shown).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b]/u);
-				expect(parseShown(shown)).toEqual(utf8(said));
-			},
-		),
+		fc.property(fc.string({ unit: fc.constantFrom(...odd) }), (said) => {
+			const shown = showBytes(utf8(said));
+			expect(shown).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b]/u);
+			expect(parseShown(shown)).toEqual(utf8(said));
+		}),
 	);
 });
 

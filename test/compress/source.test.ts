@@ -1,5 +1,7 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { ByteSource, type Codec, codecs } from "../../src/compress/index.ts";
+import { collect, pieces, sample } from "./support.ts";
 
 // Types forbid both; programs without types do it all the same, and must not wait for ever.
 test("bytes as they are count as one chunk", async () => {
@@ -42,4 +44,38 @@ describe.each(Object.values(codecs))("$name", (codec: Codec) => {
 		const source = new ByteSource(stuck(Uint8Array.from(head[codec.name])));
 		await expect(drain(codec.decode(source, { signal: soon() }))).rejects.toBe(reason);
 	});
+
+	test("no wait leaves a listener behind", async () => {
+		if (codec.cannotCompress !== undefined) return;
+		const { signal } = new AbortController();
+		const most = { listeners: 0 };
+		const chunks = (async function* () {
+			for (let i = 0; i < 20; i++) {
+				most.listeners = Math.max(most.listeners, getEventListeners(signal, "abort").length);
+				yield Uint8Array.of(i);
+			}
+		})();
+		const packed = await collect(codec.compress(chunks, { signal }));
+		await collect(codec.decode(new ByteSource(pieces(packed, 1)), { signal }));
+		expect(most.listeners).toBeLessThanOrEqual(2);
+		expect(getEventListeners(signal, "abort")).toEqual([]);
+	});
 });
+
+// Not zstd: its engine is fed beside the reading, and what feeds it may have nothing to say for long.
+test.each([codecs.none, codecs.gzip, codecs.xz])(
+	"$name: a producer no longer wanted is closed, and waited for",
+	async (codec) => {
+		let closed = false;
+		const endless = (async function* () {
+			try {
+				for (;;) yield sample(100_000);
+			} finally {
+				await new Promise((resolve) => setImmediate(resolve));
+				closed = true;
+			}
+		})();
+		for await (const _chunk of codec.compress(endless, { level: 1, block: 64 * 1024 })) break;
+		expect(closed).toBe(true);
+	},
+);
