@@ -4,6 +4,7 @@ import { EkexecError } from "../bytes/index.ts";
 import { Connection, type StepOptions, unexpected } from "./connection.ts";
 import {
 	type Answer,
+	badFrame,
 	decodeEvent,
 	decodeHello,
 	type Event,
@@ -116,7 +117,13 @@ export class HelperClient {
 			"keep",
 			options,
 			defaults.step,
-			(event) => (event.event === "keeping" ? event.token : undefined),
+			(event) => {
+				if (event.event !== "keeping") return undefined;
+				if (!tokenPattern.test(event.token)) {
+					throw badFrame("token", "64 hex digits", event.token);
+				}
+				return event.token;
+			},
 		);
 	}
 
@@ -272,8 +279,10 @@ export interface Loaded {
 	readonly kexecLoaded: number;
 }
 
+const tokenPattern = /^[0-9a-f]{64}$/;
+
 function parseToken(token: string): Uint8Array {
-	const digits = /^[0-9a-f]{64}$/.test(token) ? (token.match(/../g) ?? []) : [];
+	const digits = tokenPattern.test(token) ? (token.match(/../g) ?? []) : [];
 	if (digits.length !== 32) {
 		throw new EkexecError<HelperCode>(
 			"usage",

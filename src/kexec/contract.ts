@@ -277,7 +277,7 @@ function decodeJson(payload: Uint8Array): Record<string, unknown> {
 	return value as Record<string, unknown>;
 }
 
-function badFrame(field: string, expected: string, found: string): EkexecError<HelperCode> {
+export function badFrame(field: string, expected: string, found: string): EkexecError<HelperCode> {
 	return new EkexecError("failed", "HELPER_FRAMES", "the helper's answer cannot be understood", {
 		field,
 		expected,

@@ -27,18 +27,31 @@ const tight = 0.75;
 export interface Silence {
 	/** Seconds that were waited. */
 	readonly waited: number;
-	/** The old system answered after the jump, and then nothing else did. */
+	/** At the last attempt, the old system was what answered. */
 	readonly oldAnswered: boolean;
 	readonly via: "reboot" | "systemd";
+	/** Login that was used before the jump, as ssh takes it. */
+	readonly login: string;
 }
 
 /** Why a rescue system may not answer, by what is known of the target: the likeliest first. */
 export function likelyCauses(
 	plan: RescuePlan,
 	facts: Facts,
-	{ waited, oldAnswered, via }: Silence,
+	{ waited, oldAnswered, via, login }: Silence,
+	seen: string | undefined,
 ): string[] {
 	const causes: string[] = [];
+	if (seen === "SSH_AUTH") {
+		causes.push(
+			`a system answers that does not let root in by this login's key: most likely the old one, started again; log in as before (ssh ${login})`,
+		);
+	}
+	if (seen === "SSH_HOST_KEY_CHANGED") {
+		causes.push(
+			"another system answers at this address: its provider's rescue system, its initramfs, or another machine",
+		);
+	}
 	if (oldAnswered) {
 		causes.push(
 			via === "systemd"
@@ -46,7 +59,7 @@ export function likelyCauses(
 				: "the old system answered to the last: the kernel refused to jump (its log says why), or a driver hangs while it is shut down",
 		);
 	}
-	if (waited < usualBoot) {
+	if (waited < usualBoot && causes.length === 0) {
 		causes.push(`it needs longer than ${waited} s to boot; large servers take minutes`);
 	}
 	for (const id of telling) {
@@ -74,8 +87,16 @@ export function likelyCauses(
 		);
 	}
 	if (plan.method === "kexec_load") causes.push("the kernel was loaded by the older kexec_load");
-	if (causes.length === 0) causes.push("the facts of the target hold no hint");
+	causes.push(stoppedAtStart(plan.commandLine, login));
 	return causes;
+}
+
+/** What is possible on every machine: the new kernel gave up. Where it then resets the machine, the old system is back. */
+function stoppedAtStart(commandLine: string, login: string): string {
+	const stopped = "the new kernel stopped while it started: the console shows its last words";
+	const [, seconds = "0"] = /(?:^| )panic=(\d+)(?: |$)/.exec(commandLine) ?? [];
+	if (Number(seconds) === 0) return stopped;
+	return `${stopped}; a panic resets the machine after ${seconds} s, and the old system starts again: try its login (ssh ${login}), and uptime there`;
 }
 
 /**
@@ -92,7 +113,9 @@ export function unproven(
 	const known = error instanceof EkexecError ? error : undefined;
 	if (known?.kind === "unproven") return known;
 	const late = known?.code === "SSH_DEADLINE";
-	const causes = likelyCauses(plan, facts, silence).map((cause, at) => `\n  ${at + 1}. ${cause}`);
+	const causes = likelyCauses(plan, facts, silence, known?.code).map(
+		(cause, at) => `\n  ${at + 1}. ${cause}`,
+	);
 	const found = late ? known.details.found : (known?.message ?? String(error));
 	return rescueError(
 		"unproven",

@@ -20,6 +20,8 @@ export interface StartOptions {
 	readonly token?: string;
 	/** What the target calls its kind of processor; without it, it is asked. */
 	readonly machine?: string | undefined;
+	/** Files that a lost line kept from being removed, over all logins of a run: they go first, and those of this start come in. */
+	readonly leftovers?: Set<string> | undefined;
 }
 
 /** Errors that are not the place's: another one would not help. */
@@ -78,9 +80,12 @@ export function unloadKernel(
 /** Tries `use` with the helper in one place after another, until it does not fail for the place's sake. */
 async function inFirstPlace<T>(
 	connection: Connection,
-	{ signal, machine }: StartOptions,
+	{ signal, machine, leftovers = new Set() }: StartOptions,
 	use: (path: string) => Promise<T>,
 ): Promise<T> {
+	for (const path of leftovers) {
+		if (await removeFile(connection, path)) leftovers.delete(path);
+	}
 	const name = `.ekexec-${randomBytes(8).toString("hex")}`;
 	const tried: string[] = [];
 	// One that runs says who it is: nothing has to be read back before.
@@ -94,7 +99,7 @@ async function inFirstPlace<T>(
 				return await use(path);
 			} catch (error) {
 				// Whatever happened, interrupts included: nothing stays behind.
-				await removeFile(connection, path);
+				if (!(await removeFile(connection, path))) leftovers.add(path);
 				signal?.throwIfAborted();
 				if (!(error instanceof EkexecError) || ends.has(error.code)) throw error;
 				tried.push(`${place}: ${error.details.found ?? error.summary}`);
@@ -133,7 +138,10 @@ async function machineNames(connection: Connection, signal?: AbortSignal): Promi
 	return machine === undefined ? ["x86_64", "aarch64"] : [machine];
 }
 
-/** Removes a file, as far as the target still can. */
-async function removeFile(connection: Connection, path: string): Promise<void> {
-	await tryRun(connection, ["rm", "-f", path]).catch(() => undefined);
+/** Removes a file, as far as the target still can; whether it could. */
+async function removeFile(connection: Connection, path: string): Promise<boolean> {
+	return run(connection, ["rm", "-f", path], { deadline: 10_000 }).then(
+		({ code }) => code === 0,
+		() => false,
+	);
 }

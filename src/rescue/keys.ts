@@ -6,6 +6,7 @@ import {
 	parseAuthorizedKeys,
 } from "../kexec/facts/authorized-keys.ts";
 import type { Facts, HostKeyFile } from "../kexec/facts/facts.ts";
+import { readCertificate } from "./certificate.ts";
 import { type Check, note, ok, refusal, warning } from "./check.ts";
 
 /** How this very login was opened, as far as the rescue system has to open for it again. */
@@ -68,18 +69,26 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		}
 	}
 	const checks: Check[] = [];
+	const named = new Set<AuthorizedKey>();
 	for (const { name, content } of options.added) {
 		const { keys } = parseAuthorizedKeys(content);
-		if (keys.length === 0) {
+		const useful = keys.filter(
+			(key) => keyOption(key, "command") === undefined && expiryOf(key, facts.time) === undefined,
+		);
+		if (useful.length === 0) {
+			const found = keys.length === 0 ? "" : " without a forced command or an end";
 			checks.push(
 				refusal(
 					"login-keys",
-					`${name} holds no public key that OpenSSH takes`,
+					`${name} holds no public key${found} that OpenSSH takes`,
 					"Give the .pub file of a key pair with --key.",
 				),
 			);
 		}
-		for (const key of keys) lines.set(key.line, key);
+		for (const key of useful) {
+			lines.set(key.line, key);
+			named.add(key);
+		}
 	}
 	const principals = [...new Set(["root", options.loginUser])].join(",");
 	for (const { type, blob } of facts.ssh.userAuthorities) {
@@ -88,7 +97,7 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		for (const key of parseAuthorizedKeys(utf8(line)).keys) lines.set(key.line, key);
 	}
 	const keys = [...lines.values()];
-	checks.push(checkLogin(keys, leftOut, options, facts));
+	checks.push(checkLogin(keys, leftOut, { ...options, named: named.size > 0 }, facts));
 	const forced = leftOut.filter(({ reason }) => reason === forcedCommand);
 	if (forced.length > 0) {
 		const named = forced.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
@@ -150,35 +159,31 @@ function reasonAgainst(
 function checkLogin(
 	keys: readonly AuthorizedKey[],
 	leftOut: readonly KeyLeftOut[],
-	{ proof, added, loginUser }: KeyOptions,
+	{ proof, named, loginUser }: KeyOptions & { readonly named: boolean },
 	facts: Facts,
 ): Check {
 	const counted = `${keys.length} ${keys.length === 1 ? "key opens" : "keys open"} the rescue system`;
 	/** The login will not work again; whoever named a key has another one. */
 	const lost = (why: string): Check =>
-		added.length > 0 && keys.length > 0
+		named
 			? warning("login-keys", `${counted}, those named with --key among them, but ${why}`)
 			: refusal("login-keys", why, "Name a public key that you hold with --key FILE.");
 	if (proof.method !== "publickey") {
-		if (added.length > 0 && keys.length > 0) return ok("login-keys", counted);
+		if (named) return ok("login-keys", counted);
 		return lost(
 			`this login was opened by ${proof.method}, which the rescue system does not take: it takes keys only`,
 		);
 	}
 	if (proof.certified === true) {
-		if (keys.some((key) => keyOption(key, "cert-authority") !== undefined)) {
-			return ok("login-keys", `${counted}, certificates of the same authorities included`);
-		}
-		return lost(
-			"this login was opened by a certificate whose authority the rescue system would not know",
-		);
+		const why = againstCertificate(proof.blob, keys);
+		if (why !== undefined) return lost(`this login was opened by a certificate ${why}`);
+		return ok("login-keys", `${counted}, certificates of this login's authority included`);
 	}
-	const used = keys.find((key) => key.blob === proof.blob);
-	if (used) {
-		const expiry = keyOption(used, "expiry-time");
-		if (expiry !== undefined && expired(expiry, facts.time)) {
-			return lost(`the key of this login expires at ${expiry}`);
-		}
+	const used = keys.filter((key) => key.blob === proof.blob);
+	if (used.length > 0) {
+		// sshd passes a line by that has expired.
+		const ends = used.map((key) => expiryOf(key, facts.time));
+		if (!ends.includes(undefined)) return lost(`the key of this login expires at ${ends[0]}`);
 		return ok("login-keys", `${counted}, that of this login among them`);
 	}
 	const owners = loginUser === "root" ? "root" : `root's or ${loginUser}`;
@@ -189,6 +194,31 @@ function checkLogin(
 	return lost(
 		`the key of this login stands in no file of ${owners}'s authorized keys${forced}${where}`,
 	);
+}
+
+/** What keeps a certificate out of the rescue system, or undefined: sshd(8) on `cert-authority` and `principals`. */
+function againstCertificate(blob: string, keys: readonly AuthorizedKey[]): string | undefined {
+	const certificate = readCertificate(blob);
+	if (certificate === undefined) return "that cannot be read";
+	const { authority, principals, critical } = certificate;
+	if (critical.includes("force-command")) {
+		return "with a forced command, whose program the rescue system lacks";
+	}
+	const lines = keys.filter(
+		(key) => keyOption(key, "cert-authority") !== undefined && key.blob === authority,
+	);
+	if (lines.length === 0) return "whose authority the rescue system would not know";
+	// Without the option the name is the user's, and all log in as root there.
+	const taken = lines.flatMap((key) => (keyOption(key, "principals") ?? "root").split(","));
+	if (principals.some((name) => taken.includes(name))) return undefined;
+	const signedFor = principals.length === 0 ? "no name" : principals.join(", ");
+	return `for ${signedFor}, and the rescue system takes those for ${taken.join(", ")}`;
+}
+
+/** When a key expires, where that is too soon to count on it. */
+function expiryOf(key: AuthorizedKey, now: number): string | undefined {
+	const time = keyOption(key, "expiry-time");
+	return time !== undefined && expired(time, now) ? time : undefined;
 }
 
 /** expiry-time is YYYYMMDD[Z] or YYYYMMDDHHMM[SS][Z] (sshd(8)), here read as UTC; a day of grace for time zones. */

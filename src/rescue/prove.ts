@@ -178,6 +178,7 @@ async function inspect(
 	const session = {
 		connection,
 		root: { how: "root", exec: connection.exec.bind(connection) },
+		leftovers: new Set<string>(),
 	};
 	const client = await helperOf(session, "probe", { signal });
 	let facts: Facts;

@@ -54,6 +54,8 @@ class Rescue {
 		);
 		try {
 			return await this.#onSession(session);
+		} catch (error) {
+			throw tellingLeftovers(error, session);
 		} finally {
 			await session.connection.close();
 		}
@@ -234,10 +236,17 @@ class Rescue {
 		return choice;
 	}
 
-	/** Has the helper do what may be done twice: a lost line leaves open whether it was. */
+	/**
+	 * Has the helper do what may be done twice: a lost line leaves open whether it was. What it may have loaded goes first,
+	 * since the kernel would hold both while it loads again.
+	 */
 	#ask<T>(step: Step, delivery: Delivery, act: (to: HelperClient) => Promise<T>): Promise<T> {
 		const remark = (text: string): void => this.options.report({ event: "remark", step, text });
-		return despiteLosses(this.#target, delivery, { ...this.options, remark, losses: 5 }, act);
+		const options = { ...this.options, remark };
+		return despiteLosses(this.#target, delivery, options, async (to, held) => {
+			if (held?.loaded) await to.unload(options.signal ? { signal: options.signal } : {});
+			return act(to);
+		});
 	}
 
 	#order(step: Step, delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {
@@ -288,7 +297,8 @@ class Rescue {
 						throw error;
 					}
 					const waited = Math.round((Date.now() - started) / 1000);
-					throw unproven(error, target, plan, facts, { waited, oldAnswered, via: options.via });
+					const silence = { waited, oldAnswered, via: options.via, login: this.#target };
+					throw unproven(error, target, plan, facts, silence);
 				});
 			},
 			(proof) => `back after ${Math.round(proof.seconds)} s`,
@@ -309,4 +319,13 @@ class Rescue {
 		report({ event: "step", step, state: "done", detail: detail(result) });
 		return result;
 	}
+}
+
+/** Where a run ends without a login that could remove it, the error names what it left. */
+function tellingLeftovers(error: unknown, { leftovers }: Session): unknown {
+	if (leftovers.size === 0 || !(error instanceof EkexecError)) return error;
+	const told = `Once the target answers again, remove what was uploaded: ${[...leftovers].join(", ")}`;
+	const { kind, code, summary, details } = error;
+	const remedy = details.remedy === undefined ? told : `${details.remedy}\n${told}`;
+	return new EkexecError(kind, code, summary, { ...details, remedy });
 }

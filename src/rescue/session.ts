@@ -23,6 +23,8 @@ export interface Session {
 	readonly sshConnection?: string;
 	/** What the target calls its kind of processor, if it could say so. */
 	readonly machine?: string;
+	/** Files of the helper that could not be removed over a line that was lost; the next login's helper removes them. */
+	readonly leftovers: Set<string>;
 }
 
 export interface SessionOptions {
@@ -65,6 +67,7 @@ export async function openSession(target: string, options: SessionOptions): Prom
 		return {
 			connection,
 			root,
+			leftovers: new Set(),
 			...(sshConnection === undefined ? {} : { sshConnection }),
 			...(machine === undefined ? {} : { machine }),
 		};
@@ -75,11 +78,11 @@ export async function openSession(target: string, options: SessionOptions): Prom
 }
 
 export function helperOf(
-	{ connection, root, machine }: Session,
+	{ connection, root, machine, leftovers }: Session,
 	mode: HelperMode,
 	options: { readonly signal?: AbortSignal | undefined; readonly token?: string } = {},
 ): Promise<HelperClient> {
-	return startHelper(connection, root, mode, { ...options, machine });
+	return startHelper(connection, root, mode, { ...options, machine, leftovers });
 }
 
 /** What the plan has to know of the login. */
@@ -142,10 +145,9 @@ export async function reopen(
 	for (;;) {
 		try {
 			const expectHostKey = lost.connection.hostKey;
-			return await openSession(target, {
-				...options,
-				connect: { ...options.connect, expectHostKey },
-			});
+			const connect = { ...options.connect, expectHostKey };
+			const session = await openSession(target, { ...options, connect });
+			return { ...session, leftovers: lost.leftovers };
 		} catch (error) {
 			options.signal?.throwIfAborted();
 			if (Date.now() + retryEvery > until) throw error;
@@ -156,10 +158,10 @@ export async function reopen(
 
 /** Unloads what `--load-only`, or anybody else, left loaded. False: nothing was. */
 export async function unload(
-	{ connection, root, machine }: Session,
+	{ connection, root, machine, leftovers }: Session,
 	signal?: AbortSignal,
 ): Promise<boolean> {
 	const loaded = await kexecLoaded(connection, signal);
 	if (loaded === false) return false;
-	return unloadKernel(connection, root, { signal, machine, seen: loaded === true });
+	return unloadKernel(connection, root, { signal, machine, leftovers, seen: loaded === true });
 }

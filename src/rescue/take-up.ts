@@ -21,6 +21,9 @@ export const keepSeconds = 120;
 /** Milliseconds between two looks at a line that goes on breaking. */
 const lookEvery = 1000;
 
+/** So many losses in a row between which nothing more arrived: it does not work over this line. */
+const maxInVain = 5;
+
 /**
  * Logs in again and takes up the helper that waits there, however often the connection breaks meanwhile, for as long
  * as it waits. Each login is looked at first: undefined where `over` says that nothing is left to be taken up.
@@ -52,29 +55,31 @@ export async function takeUp(
 
 /**
  * Does something with the helper, and does it again over another line where one is lost meanwhile: within the seconds for
- * which the helper keeps what it has, each time. `act` is told what the helper it is to go on with still holds. After
- * `losses` of them the last one is thrown: what needs but a moment is not broken off by chance every time.
+ * which the helper keeps what it has, each time, and for as long as more arrives between two losses. `act` is told what the
+ * helper it is to go on with still holds.
  */
 export async function despiteLosses<T>(
 	target: string,
 	delivery: Delivery,
-	options: SessionOptions & { readonly remark: (text: string) => void; readonly losses?: number },
+	options: SessionOptions & { readonly remark: (text: string) => void },
 	act: (client: HelperClient, held: Resumed | undefined) => Promise<T>,
 ): Promise<T> {
-	const { signal, remark, losses = Number.POSITIVE_INFINITY } = options;
+	const { signal, remark } = options;
 	let held: Resumed | undefined;
-	for (let lost = 0; ; lost++) {
+	let inVain = 0;
+	for (;;) {
 		let loss: Error;
 		try {
 			return await act(delivery.client, held);
 		} catch (error) {
 			signal?.throwIfAborted();
-			if (!isLoss(error) || lost === losses) throw error;
+			if (!isLoss(error) || inVain === maxInVain) throw error;
 			loss = error;
 		}
 		remark("the connection was lost; logging in again");
+		const before = held && arrived(held);
 		held = await takeUp(target, delivery, options).catch((error: unknown) => {
-			// It was the helper itself that ended, and why it did was heard before.
+			// The helper ended, or its time was over: why was heard before.
 			if (!(error instanceof EkexecError) || error.code !== "HELPER_NOT_KEPT") throw error;
 			const { kind, code, summary, details } = error;
 			throw new EkexecError(kind, code, summary, {
@@ -83,8 +88,17 @@ export async function despiteLosses<T>(
 				found: loss.message,
 			});
 		});
+		inVain = before !== undefined && held && arrived(held) > before ? 0 : inVain + 1;
 		remark("taken up where it broke off");
 	}
+}
+
+/** How far a helper's files have come: bytes, and parts that are done. */
+function arrived({ parts }: Resumed): number {
+	return [...parts.values()].reduce(
+		(sum, { received, whole }) => sum + received + Number(whole),
+		0,
+	);
 }
 
 /** Milliseconds to log in for the last time, and for a helper to answer that it has dropped everything. */

@@ -5,9 +5,22 @@ import { planRescue } from "../../src/rescue/plan.ts";
 import { healthyFacts, MiB, plainNetwork } from "../support/facts.ts";
 import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
 
-const silence = { waited: 600, oldAnswered: false, via: "reboot" } as const;
+const silence = {
+	waited: 600,
+	oldAnswered: false,
+	via: "reboot",
+	login: "admin@web1",
+} as const;
 
-function causes(change: Parameters<typeof healthyFacts>[0] = {}, seen: object = {}, more = {}) {
+/** What is said of every machine, last. */
+const always = expect.stringContaining("the new kernel stopped while it started");
+
+function causes(
+	change: Parameters<typeof healthyFacts>[0] = {},
+	seen: object = {},
+	more = {},
+	code?: string,
+) {
 	const facts = healthyFacts(change);
 	const plan = planRescue(
 		facts,
@@ -17,7 +30,7 @@ function causes(change: Parameters<typeof healthyFacts>[0] = {}, seen: object = 
 		noOptions,
 		0,
 	);
-	return likelyCauses(plan, facts, { ...silence, ...seen });
+	return likelyCauses(plan, facts, { ...silence, ...seen }, code);
 }
 
 describe("likely causes of a rescue system that does not answer", () => {
@@ -57,16 +70,32 @@ describe("likely causes of a rescue system that does not answer", () => {
 		const facts = healthyFacts();
 		const network = { ...plainNetwork, links, addresses, routes };
 		const plan = planRescue(facts, network, plannedImage, rootLogin, noOptions, 0);
-		expect(likelyCauses(plan, facts, silence)).toEqual([
+		expect(likelyCauses(plan, facts, silence, undefined)).toEqual([
 			expect.stringContaining("the login goes over ek0 (bond)"),
+			always,
 		]);
 	});
 
 	test("real hardware, which a virtual machine has not", () => {
 		expect(causes({ environment: { container: [], xenPv: false, vendor: "Dell Inc." } })).toEqual([
 			expect.stringContaining("firmware"),
+			always,
 		]);
-		expect(causes()).toEqual(["the facts of the target hold no hint"]);
+		expect(causes()).toEqual([always]);
+	});
+
+	test("what answered instead comes first", () => {
+		const [refused, ...others] = causes({}, { waited: 40 }, {}, "SSH_AUTH");
+		expect(refused).toContain("the old one, started again; log in as before (ssh admin@web1)");
+		expect(others).toEqual([always]);
+		expect(causes({}, { waited: 40 }, {}, "SSH_HOST_KEY_CHANGED")[0]).toContain("another system");
+	});
+
+	test("a panic that resets the machine leads back to the old system", () => {
+		const [found] = causes({}, {}, { commandLine: "quiet panic=30" });
+		expect(found).toContain("resets the machine after 30 s");
+		expect(found).toContain("ssh admin@web1");
+		expect(causes({}, {}, { commandLine: "quiet" })[0]).not.toContain("resets");
 	});
 });
 

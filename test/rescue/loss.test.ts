@@ -204,9 +204,9 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 			},
 		} as unknown as HelperClient;
 	};
-	const ask = (to: Delivery, losses: number): Promise<string[]> => {
+	const ask = (to: Delivery): Promise<string[]> => {
 		const remarks: string[] = [];
-		const options = { connect: {}, remark: (text: string) => void remarks.push(text), losses };
+		const options = { connect: {}, remark: (text: string) => void remarks.push(text) };
 		const done = despiteLosses("root@web1", to, options, (client) => client.seal());
 		done.catch(() => {});
 		return done.then(() => remarks);
@@ -214,7 +214,7 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 
 	test("is asked for again, over the other line", async () => {
 		line.finds.push(sealing([loss("HELPER_TIMEOUT")]), sealing([]));
-		const remarks = await ask(delivery(sealing([loss("SSH_LOST")])), 2);
+		const remarks = await ask(delivery(sealing([loss("SSH_LOST")])));
 		expect(remarks).toEqual([
 			"the connection was lost; logging in again",
 			"taken up where it broke off",
@@ -223,13 +223,25 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 		]);
 	});
 
-	test("is given up after so many losses, and at once where the helper refuses it", async () => {
-		line.finds.push(sealing([loss("HELPER_TIMEOUT")]));
-		const given = ask(delivery(sealing([loss("SSH_LOST")])), 1);
+	test("is given up after some losses in vain, and at once where the helper refuses it", async () => {
+		line.finds.push(...Array.from({ length: 5 }, () => sealing([loss("HELPER_TIMEOUT")])));
+		const given = ask(delivery(sealing([loss("SSH_LOST")])));
 		await expect(given).rejects.toMatchObject({ code: "HELPER_TIMEOUT" });
+		expect(line.opened).toHaveLength(5);
 		const refused = explain({ event: "error", code: "INCOMPLETE", at: "seal", errno: 0 });
-		await expect(ask(delivery(sealing([refused])), 5)).rejects.toBe(refused);
-		expect(line.opened).toHaveLength(1);
+		await expect(ask(delivery(sealing([refused])))).rejects.toBe(refused);
+		expect(line.opened).toHaveLength(5);
+	});
+
+	test("losses between which more arrived are none in vain", async () => {
+		const losing = (received: number): HelperClient => {
+			const parts = new Map([[0, { received, whole: false }]]);
+			const resumed = async () => ({ files: new Map(), parts, sealed: false, loaded: false });
+			return Object.assign(sealing([loss("SSH_LOST")]), { resumed });
+		};
+		line.finds.push(...Array.from({ length: 12 }, (_, at) => losing(at)), sealing([]));
+		await ask(delivery(losing(0)));
+		expect(line.opened).toHaveLength(13);
 	});
 
 	test("where the helper itself ended, the error says why it did", async () => {
@@ -237,7 +249,7 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 		const ended = new EkexecError("failed", "HELPER_ENDED", "the helper ended", {
 			found: "exit code 137",
 		});
-		await expect(ask(delivery(sealing([ended])), 5)).rejects.toMatchObject({
+		await expect(ask(delivery(sealing([ended])))).rejects.toMatchObject({
 			code: "HELPER_NOT_KEPT",
 			message: expect.stringMatching(/^root@web1: nothing is kept.*exit code 137/),
 		});
@@ -288,6 +300,38 @@ test("a helper that is interrupted while it is put in place leaves no file", asy
 	});
 	await expect(started).rejects.toMatchObject({ code: "CLI_INTERRUPTED" });
 	expect(ran).toEqual([["rm", "-f", file]]);
+});
+
+test("a file that a lost line kept from being removed goes with the next login", async () => {
+	const leftovers = new Set<string>();
+	const lost = login().connection;
+	Object.assign(lost, {
+		upload: async () => {},
+		exec: async () => {
+			throw loss("SSH_LOST");
+		},
+	});
+	const options = { machine: "x86_64", leftovers };
+	await expect(startHelper(lost, lost, "run", options)).rejects.toMatchObject({ code: "SSH_LOST" });
+	const [file = ""] = leftovers;
+	expect(file).toContain("/.ekexec-");
+	const { connection } = login();
+	const ran: (readonly string[])[] = [];
+	Object.assign(connection, {
+		upload: async () => {
+			throw loss("SSH_ABORTED");
+		},
+		exec: async (words: readonly string[]) => {
+			ran.push(words);
+			const exit = Promise.resolve({ code: 0, signal: undefined });
+			const ended = (): PassThrough => new PassThrough().end();
+			return { stdin: ended(), stdout: ended(), stderr: ended(), exit, close() {} };
+		},
+	});
+	const again = startHelper(connection, connection, "run", options);
+	await expect(again).rejects.toMatchObject({ code: "SSH_ABORTED" });
+	expect(ran[0]).toEqual(["rm", "-f", file]);
+	expect([...leftovers]).toEqual([]);
 });
 
 test("a helper that started, and was lost then, is not tried in the next place", async () => {

@@ -15,6 +15,7 @@ import {
 	rootLogin as login,
 	noOptions as options,
 } from "../support/plan.ts";
+import { certificateBlob } from "./certificate-blob.ts";
 
 function plan(
 	facts: Partial<Facts> = {},
@@ -376,23 +377,58 @@ describe("keys", () => {
 		expect(verdicts(plan({ ssh }, { options: { addedKeys } }), "login-keys")).toEqual(["warning"]);
 	});
 
-	test("a certificate login works where its authority comes along", () => {
-		const proof = {
-			method: "publickey",
-			type: "ssh-ed25519",
-			blob: third,
-			certified: true,
-		} as const;
-		expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
-		const named = plan({}, { login: { proof }, options: { addedKeys } });
-		expect(verdicts(named, "login-keys")).toEqual(["warning"]);
-		const made = plan(
-			{ ssh: { ...base.ssh, userAuthorities: [{ type: "ssh-ed25519", blob: other }] } },
-			{ login: { proof, user: "admin" } },
-		);
-		expect(verdicts(made, "login-keys")).toEqual(["ok"]);
-		expect(text(made.keys.authorizedKeys)).toContain(
-			`cert-authority,principals="root,admin" ssh-ed25519 ${other}`,
-		);
+	test("an expired line does not hide a good one of the same key", () => {
+		const lines = `expiry-time="20200101" ssh-ed25519 ${keyBlob}\nssh-ed25519 ${keyBlob}`;
+		const ssh = { ...base.ssh, authorizedKeys: [keysOf("root", lines)] };
+		expect(verdicts(plan({ ssh }), "login-keys")).toEqual(["ok"]);
+	});
+
+	test("a key named with --key counts only if it opens something", () => {
+		const line = `expiry-time="20200101",command="/bin/false" ssh-ed25519 ${other}`;
+		const addedKeys = [{ name: "me.pub", content: new TextEncoder().encode(line) }];
+		const made = plan({}, { login: { proof: { method: "password" } }, options: { addedKeys } });
+		expect(verdicts(made, "login-keys")).toEqual(["refusal", "refusal"]);
+		expect(text(made.keys.authorizedKeys)).not.toContain("/bin/false");
+	});
+
+	describe("a login by a certificate", () => {
+		const shown = (...names: string[]) =>
+			({
+				method: "publickey",
+				type: "ssh-ed25519-cert-v01@openssh.com",
+				blob: certificateBlob({ authority: other, principals: names }),
+				certified: true,
+			}) as const;
+		const known = { ssh: { ...base.ssh, userAuthorities: [{ type: "ssh-ed25519", blob: other }] } };
+
+		test("works where its authority comes along and its name is taken", () => {
+			const made = plan(known, { login: { proof: shown("ops", "admin"), user: "admin" } });
+			expect(verdicts(made, "login-keys")).toEqual(["ok"]);
+			expect(text(made.keys.authorizedKeys)).toContain(
+				`cert-authority,principals="root,admin" ssh-ed25519 ${other}`,
+			);
+		});
+
+		test("is a refusal where the authority stays behind, unless another key was named", () => {
+			const proof = shown("root");
+			expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
+			const named = plan({}, { login: { proof }, options: { addedKeys } });
+			expect(verdicts(named, "login-keys")).toEqual(["warning"]);
+			const unrelated = keysOf("root", `cert-authority ssh-ed25519 ${third}`);
+			const ssh = { ...base.ssh, authorizedKeys: [unrelated] };
+			expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
+		});
+
+		test("is a refusal where it is for other names, or forces a command", () => {
+			const found = (blob: string) =>
+				plan(known, { login: { proof: { ...shown(), blob } } }).checks.find(
+					({ id }) => id === "login-keys",
+				);
+			expect(found(shown("ops").blob)?.found).toContain("for ops, and the rescue system takes");
+			expect(found(shown().blob)?.found).toContain("for no name");
+			const forced = { authority: other, principals: ["root"], critical: ["force-command"] };
+			expect(found(certificateBlob(forced))?.found).toContain("forced command");
+			expect(found(third)?.found).toContain("cannot be read");
+		});
 	});
 });

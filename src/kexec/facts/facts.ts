@@ -123,7 +123,7 @@ export interface SshFacts {
 	readonly ports: readonly number[];
 	readonly hostKeys: readonly HostKeyFile[];
 	readonly authorizedKeys: readonly AuthorizedKeysFile[];
-	/** Keys of certificate authorities that may sign users (TrustedUserCAKeys), with the principals allowed as root. */
+	/** Keys of certificate authorities that may sign users (TrustedUserCAKeys). */
 	readonly userAuthorities: readonly { readonly type: string; readonly blob: string }[];
 	/** A program gives keys (AuthorizedKeysCommand): its keys cannot be copied. */
 	readonly keysCommand?: string;

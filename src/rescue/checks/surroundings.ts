@@ -69,7 +69,7 @@ export function checkDisks(facts: Facts): Check[] {
 			warning(
 				"disks",
 				"ZFS is in use, and ekexec's own image can open no pool: Debian's kernel has no ZFS",
-				"Where a pool must be opened, give an image that has it (--image; nix/ builds one).",
+				"Where a pool must be opened, build an image that has it: a NixOS configuration with boot.supportedFilesystems.zfs (ekexec image build --provider nix --config FILE), then --image.",
 			),
 		);
 	}

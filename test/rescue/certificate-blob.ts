@@ -1,0 +1,28 @@
+/** A user certificate as PROTOCOL.certkeys lays it out, its signature left empty; blobs in base64. */
+export function certificateBlob(of: {
+	readonly authority: string;
+	readonly principals: readonly string[];
+	readonly critical?: readonly string[];
+}): string {
+	const string = (content: string | Uint8Array): Buffer => {
+		const bytes = typeof content === "string" ? Buffer.from(content) : content;
+		const length = Buffer.alloc(4);
+		length.writeUInt32BE(bytes.length);
+		return Buffer.concat([length, bytes]);
+	};
+	return Buffer.concat([
+		string("ssh-ed25519-cert-v01@openssh.com"),
+		string("nonce"),
+		string(new Uint8Array(32)),
+		Buffer.alloc(8),
+		Buffer.from([0, 0, 0, 1]),
+		string("id"),
+		string(Buffer.concat(of.principals.map(string))),
+		Buffer.alloc(16),
+		string(Buffer.concat((of.critical ?? []).flatMap((name) => [string(name), string("")]))),
+		string(""),
+		string(""),
+		string(Buffer.from(of.authority, "base64")),
+		string(""),
+	]).toString("base64");
+}
