@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { EkexecError, type ErrorDetails } from "../bytes/index.ts";
 
 /**
@@ -62,4 +63,9 @@ export function integerOption(
 		});
 	}
 	return number;
+}
+
+/** How many threads to work on: as many as the machine has cores unless told, `most` at most. */
+export function threadsOption(threads: number | undefined, most: number): number {
+	return integerOption("threads", threads, Math.min(availableParallelism(), most), 1, most);
 }

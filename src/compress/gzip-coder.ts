@@ -7,7 +7,7 @@ import { steps, throughEngine } from "./engine.ts";
 import { compressError, integerOption } from "./errors.ts";
 import { skipGzipHeader } from "./gzip-header.ts";
 import { outputMeter } from "./meter.ts";
-import { pace } from "./pace.ts";
+import { pace, STREAM_WORK } from "./pace.ts";
 import { type ByteSource, type Chunks, untilAborted } from "./source.ts";
 
 /** Content handed to the compressor at once; the event loop turns and an abort is heard in between. */
@@ -18,8 +18,6 @@ const CHUNK = 256 * 1024;
 /** What a member may take and give, in bytes, to be unpacked in one go. */
 const SHORT_INPUT = 32 * 1024;
 const SHORT_OUTPUT = 64 * 1024;
-/** Work of a short member beside its content, for `pace`. */
-const SHORT_WORK = 512;
 
 /**
  * RFC 1952, one member. Compressing is fflate's: its bytes are the same on every Node and every processor, where
@@ -56,6 +54,18 @@ export async function* decodeGzip(
 	options: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	source.heed(options.signal);
+	try {
+		yield* member(source, options);
+	} finally {
+		source.heed(undefined);
+	}
+}
+
+async function* member(
+	source: ByteSource,
+	options: DecompressOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const begin = source.offset;
 	await skipGzipHeader(source);
 	const start = source.offset;
 	let crc = 0;
@@ -80,6 +90,7 @@ export async function* decodeGzip(
 	if (view.getUint32(4, true) !== size % 2 ** 32) {
 		throw wrong("gzip ISIZE", view.getUint32(4, true), size % 2 ** 32);
 	}
+	await pace(STREAM_WORK + source.offset - begin + size, options.signal);
 }
 
 /** RFC 1951: the content of one deflate stream; leaves the source exactly behind it. */
@@ -91,7 +102,6 @@ async function* inflate(
 	const short = await inflateShort(source);
 	if (short !== undefined) {
 		meter(short.length);
-		await pace(SHORT_WORK + short.length, options.signal);
 		if (short.length > 0) yield short;
 		return;
 	}
@@ -122,8 +132,8 @@ async function* inflate(
 }
 
 /**
- * The content of a short stream that is at hand as a whole; undefined, and nothing consumed, for every other. An engine of
- * its own costs many times what a few bytes are worth, and a file may be made of nothing but such members.
+ * The content of a short stream of which the chunk at hand holds all; undefined, and nothing consumed, for every other. An
+ * engine of its own costs many times what a few bytes are worth, and a file may be made of nothing but such members.
  */
 async function inflateShort(source: ByteSource): Promise<Uint8Array | undefined> {
 	const head = await source.next(SHORT_INPUT);

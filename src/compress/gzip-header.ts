@@ -50,8 +50,15 @@ export async function skipGzipHeader(source: ByteSource): Promise<void> {
 		[FCOMMENT, "gzip comment"],
 	] as const) {
 		if ((flags & flag) === 0) continue;
-		for (let length = 0; (await take(1, field))[0] !== 0; length++) {
-			if (length >= MAX_GZIP_TEXT) {
+		for (let end = -1, length = 0; end < 0; ) {
+			// One more than may be, for the NUL behind it. At the end of the input `take` says what is missing.
+			const bytes = (await source.next(MAX_GZIP_TEXT + 1 - length)) ?? (await take(1, field));
+			end = bytes.indexOf(0);
+			const text = end < 0 ? bytes : bytes.subarray(0, end + 1);
+			parts.push(text);
+			length += text.length;
+			source.unread(bytes.subarray(text.length));
+			if (end < 0 && length > MAX_GZIP_TEXT) {
 				throw compressError("COMPRESS_LIMIT", {
 					where: source.where,
 					offset: start,

@@ -13,12 +13,16 @@ export const none: Codec = {
 	async *decode(source, options = {}) {
 		const meter = outputMeter(source, options.maxOutput ?? MAX_OUTPUT);
 		source.heed(options.signal);
-		for (;;) {
-			options.signal?.throwIfAborted();
-			const chunk = await source.next();
-			if (chunk === undefined) return;
-			meter(chunk.length);
-			yield chunk;
+		try {
+			for (;;) {
+				options.signal?.throwIfAborted();
+				const chunk = await source.next();
+				if (chunk === undefined) return;
+				meter(chunk.length);
+				yield chunk;
+			}
+		} finally {
+			source.heed(undefined);
 		}
 	},
 };

@@ -1,6 +1,9 @@
 /** Bytes of work after which the event loop turns: some 30 ms of the own decoder. */
 const STRIDE = 1024 * 1024;
 
+/** Work of a stream beside its bytes. */
+export const STREAM_WORK = 512;
+
 /** Work since the last turn. Of all streams together, small frames one after the other included: the loop is one. */
 let done = 0;
 

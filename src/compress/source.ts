@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { compressError } from "./errors.ts";
 
 /** What bytes can come from: chunks of any size, now or later. A chunk handed over stays as it is. */
@@ -40,7 +41,7 @@ export class ByteSource {
 
 	/** A program without types may well hand over bytes as they are: they count as one chunk. */
 	constructor(from: Chunks | Uint8Array, options: SourceOptions = {}) {
-		const chunks = from instanceof Uint8Array ? [from] : from;
+		const chunks = types.isUint8Array(from) ? [from] : from;
 		this.#iterator =
 			Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
 		this.where = options.where;
@@ -48,7 +49,10 @@ export class ByteSource {
 		this.#signal = options.signal;
 	}
 
-	/** From now on an abort of this signal, too, ends a wait for the producer; that of an earlier call no longer does. */
+	/**
+	 * From now on an abort of this signal, too, ends a wait for the producer; that of an earlier call no longer does.
+	 * A decoder takes its signal back when it ends.
+	 */
 	heed(signal: AbortSignal | undefined): void {
 		this.#readers = signal === this.#signal ? undefined : signal;
 	}
@@ -156,12 +160,15 @@ export class ByteSource {
 	async #pull(): Promise<void> {
 		this.#readers?.throwIfAborted();
 		const brought = unlessAborted(() => this.#bring(), this.#signal);
+		// Where the readers' signal ends the wait, nobody else hears of its failure.
+		if (brought instanceof Promise) brought.catch(() => {});
 		const result = await unlessAborted(() => brought, this.#readers);
 		if (result.done === true) {
 			this.#ended = true;
 			return;
 		}
-		if (!(result.value instanceof Uint8Array)) {
+		// Of any realm: a test runner may have its own.
+		if (!types.isUint8Array(result.value)) {
 			throw new TypeError(`a chunk is no Uint8Array but ${typeof result.value}`);
 		}
 		if (result.value.length === 0) return;

@@ -97,16 +97,19 @@ function newWorker(): Worker {
 export function threadCoder(start: BlockStart): BlockCoder {
 	const thread = idle.pop() ?? new Thread();
 	let first: BlockStart | undefined = start;
+	let over = false;
 	return {
 		async step(bytes) {
 			const order: Order = { start: first, bytes };
 			first = undefined;
 			const { output, ended, fault } = await thread.give(order);
+			over = ended || fault !== undefined;
 			if (fault !== undefined) throw new Lzma2Fault(fault.message, fault.kind);
 			return { output: output.length > 0 ? [output] : [], ended };
 		},
 		close() {
-			if (thread.lives && idle.length < availableParallelism()) idle.push(thread);
+			// In the middle of a block it holds that block's window.
+			if (over && thread.lives && idle.length < availableParallelism()) idle.push(thread);
 			else thread.end();
 		},
 	};

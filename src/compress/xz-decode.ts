@@ -1,11 +1,11 @@
-import { availableParallelism } from "node:os";
 import { concat } from "../bytes/index.ts";
 import type { DecompressOptions } from "./codec.ts";
 import { MAX_OUTPUT, MAX_WINDOW } from "./codec.ts";
-import { compressError, integerOption } from "./errors.ts";
+import { compressError, threadsOption } from "./errors.ts";
 import { type LzmaFailure, newLzmaStream, runLzma } from "./lzma.ts";
 import { Lzma2Fault } from "./lzma2/fault.ts";
 import { outputMeter } from "./meter.ts";
+import { pace, STREAM_WORK } from "./pace.ts";
 import { Pulse } from "./pulse.ts";
 import type { ByteSource } from "./source.ts";
 import { type BlockCoder, threadCoder } from "./workers.ts";
@@ -74,20 +74,17 @@ export async function* decodeXz(
 	source: ByteSource,
 	options: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const threads = integerOption(
-		"threads",
-		options.threads,
-		Math.min(availableParallelism(), 1024),
-		1,
-		1024,
-	);
+	const threads = threadsOption(options.threads, 1024);
+	const begin = source.offset;
 	source.heed(options.signal);
 	const decoder = new Decoder(source, options);
 	try {
 		yield* decoder.run(threads);
 	} finally {
 		await decoder.stop();
+		source.heed(undefined);
 	}
+	await pace(STREAM_WORK + source.offset - begin, options.signal);
 }
 
 class Decoder {
@@ -173,8 +170,6 @@ class Decoder {
 			this.#hurry = true;
 			this.#wake();
 		}, THREADS_WITHIN);
-		// What it waits for has handles of its own, if it is to come at all.
-		this.#patience.unref();
 		for (let i = 0; i < threads; i++) this.#lanes.push(this.#lane());
 	}
 
@@ -185,6 +180,11 @@ class Decoder {
 
 	get #over(): boolean {
 		return this.#stopped || this.#options.signal?.aborted === true;
+	}
+
+	/** Whether one more block may be begun. */
+	get #mayBegin(): boolean {
+		return this.#jobs.length === 0 || this.#mayHold;
 	}
 
 	/** Whether blocks behind the head may go on. */
@@ -201,7 +201,7 @@ class Decoder {
 			const [sizeByte] = await source.peek(1);
 			if (sizeByte === undefined) await source.exactly(1, "xz block header or index");
 			if (sizeByte === undefined || sizeByte === 0) break;
-			while (!this.#over && this.#jobs.length >= MAX_JOBS) {
+			while (!this.#over && (this.#jobs.length >= MAX_JOBS || !this.#mayBegin)) {
 				// The walker waits for the lanes now: they must not wait for it.
 				this.#hurry = true;
 				this.#pulse.fire();
@@ -331,6 +331,8 @@ class Decoder {
 					await this.#pulse.wait();
 					continue;
 				}
+				while (!this.#over && job !== this.#jobs[0] && !this.#mayHold) await this.#pulse.wait();
+				if (this.#over) break;
 				const { length } = piece.bytes;
 				coder ??= this.#open(job.header);
 				const step = await coder.step(piece.bytes);

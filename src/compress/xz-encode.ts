@@ -1,7 +1,6 @@
-import { availableParallelism } from "node:os";
 import type { CompressOptions } from "./codec.ts";
 import { XZ_BLOCK, XZ_DICTIONARY, XZ_LEVEL } from "./defaults.ts";
-import { compressError, integerOption } from "./errors.ts";
+import { compressError, integerOption, threadsOption } from "./errors.ts";
 import { newLzmaStream, runLzma } from "./lzma.ts";
 import { type Chunks, untilAborted } from "./source.ts";
 
@@ -34,13 +33,7 @@ export async function* compressXz(
 	options: CompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const level = integerOption("level", options.level, XZ_LEVEL, 0, 9);
-	const threads = integerOption(
-		"threads",
-		options.threads,
-		Math.min(availableParallelism(), 1024),
-		1,
-		1024,
-	);
+	const threads = threadsOption(options.threads, 1024);
 	const dictSize = integerOption(
 		"dictionary",
 		options.dictionary,

@@ -148,8 +148,7 @@ export async function readBlockHeader(
 ): Promise<BlockHeader> {
 	const fault = faults(source);
 	const size = (sizeByte + 1) * 4;
-	// A copy: the source may reuse what it showed.
-	const bytes = Uint8Array.from(await source.exactly(size, "xz block header"));
+	const bytes = await source.exactly(size, "xz block header");
 	sealed(bytes, size - 4, 0, "xz block header CRC32", fault);
 	const cursor = new Cursor(bytes.subarray(0, size - 4), {
 		base: source.offset - size,

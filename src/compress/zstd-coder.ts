@@ -1,13 +1,12 @@
-import { availableParallelism } from "node:os";
 import * as zlib from "node:zlib";
 import { startsWith } from "../bytes/index.ts";
 import type { CompressOptions, DecompressOptions } from "./codec.ts";
 import { MAX_OUTPUT, MAX_WINDOW } from "./codec.ts";
 import { NO_ZSTD, ZSTD_LEVEL } from "./defaults.ts";
 import { type Engine, steps, throughEngine } from "./engine.ts";
-import { compressError, integerOption } from "./errors.ts";
+import { compressError, integerOption, threadsOption } from "./errors.ts";
 import { outputMeter } from "./meter.ts";
-import type { ByteSource, Chunks } from "./source.ts";
+import { type ByteSource, type Chunks, untilAborted } from "./source.ts";
 import {
 	type FrameHeader,
 	readBlock,
@@ -35,8 +34,7 @@ export async function* compressZstd(
 	options: CompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const level = integerOption("level", options.level, ZSTD_LEVEL, 1, 22);
-	const cores = Math.min(availableParallelism(), MAX_THREADS);
-	const threads = integerOption("threads", options.threads, cores, 1, MAX_THREADS);
+	const threads = threadsOption(options.threads, MAX_THREADS);
 	const size =
 		options.size === undefined
 			? undefined
@@ -59,11 +57,12 @@ export async function* compressZstd(
 			[constants.ZSTD_c_nbWorkers ?? 400]: threads,
 		},
 	});
-	yield* throughEngine(engine, exactly(size, steps(chunks, CHUNK)), options.signal);
+	const content = steps(untilAborted(chunks, options.signal), CHUNK);
+	yield* throughEngine(engine, announced(size, content), options.signal);
 }
 
 /** The same chunks, if they have as many bytes as the frame's header is to say. */
-async function* exactly(
+async function* announced(
 	size: number | undefined,
 	chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -89,6 +88,18 @@ export async function* decodeZstd(
 	unpack: typeof unpackFrame = node.createZstdDecompress === undefined ? unpackFrame : unpackByNode,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	source.heed(options.signal);
+	try {
+		yield* frames(source, options, unpack);
+	} finally {
+		source.heed(undefined);
+	}
+}
+
+async function* frames(
+	source: ByteSource,
+	options: DecompressOptions,
+	unpack: typeof unpackFrame,
+): AsyncGenerator<Uint8Array, void, undefined> {
 	// Skippable frames with no frame behind them: nothing, and no error. What follows instead is others' to tell.
 	if ((await skipSkippable(source, options.signal)) > 0 && !(await beginsFrame(source))) return;
 	const header = await readFrameHeader(source, options.maxWindow ?? MAX_WINDOW);

@@ -195,7 +195,7 @@ export class ZstdFrameDecoder {
 		const keep = Math.min(this.#window, this.#end);
 		// Twice the window, so that moving costs a byte moved per byte unpacked at most.
 		const most = 2 * this.#window + 2 * ZSTD_BLOCK_MAX;
-		if (this.#history.length < most && keep * 2 > this.#history.length) {
+		if (this.#history.length < most && keep * 2 + ZSTD_BLOCK_MAX > this.#history.length) {
 			const grown = new Uint8Array(Math.min(most, this.#history.length * 2));
 			grown.set(this.#history.subarray(this.#end - keep, this.#end));
 			this.#history = grown;

@@ -28,6 +28,35 @@ test("what a short member gives holds little more memory than it has bytes", asy
 	}
 });
 
+test("long names do not keep the event loop from turning, nor an abort from being heard", async () => {
+	const name = Buffer.concat([Buffer.alloc(4096, "n"), Buffer.of(0)]);
+	const [head, body] = [gzipSync("").subarray(0, 10), gzipSync("").subarray(10)];
+	head[3] = 0x18;
+	const member = Buffer.concat([head, name, name, body]);
+	const packed = concat(Array.from({ length: 2000 }, () => member));
+	const control = new AbortController();
+	const reason = new Error("enough");
+	setImmediate(() => control.abort(reason));
+	const unpacking = collect(decompress([packed], { signal: control.signal }));
+	await expect(unpacking).rejects.toBe(reason);
+	expect(await collect(decompress([member, member]))).toEqual(new Uint8Array(0));
+});
+
+test("a name is taken up to PATH_MAX, however it is cut", async () => {
+	const [head, body] = [gzipSync("x").subarray(0, 10), gzipSync("x").subarray(10)];
+	head[3] = 0x08;
+	const read = (length: number, ...cuts: number[]) => {
+		const packed = Buffer.concat([head, Buffer.alloc(length, "n"), Buffer.of(0), body]);
+		return codeOf(collect(decompress(pieces(packed, ...cuts))));
+	};
+	for (const cuts of [[1], [999], [4106, 1], [4107], [100_000]]) {
+		expect(await read(4096, ...cuts)).toBe("no error");
+		expect(await read(4097, ...cuts)).toBe("COMPRESS_LIMIT");
+	}
+	const cut = Buffer.concat([head, Buffer.alloc(20, "n")]);
+	expect(await codeOf(collect(decompress(pieces(cut, 7))))).toBe("COMPRESS_TRUNCATED");
+});
+
 test("a short member is held to the same rules as a long one", async () => {
 	const whole = new Uint8Array(gzipSync(sample(5000)));
 	const read = (bytes: Uint8Array, maxOutput?: number) =>

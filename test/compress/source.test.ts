@@ -1,4 +1,5 @@
 import { getEventListeners } from "node:events";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { ByteSource, type Codec, codecs } from "../../src/compress/index.ts";
 import { collect, pieces, sample } from "./support.ts";
@@ -13,6 +14,28 @@ test("bytes as they are count as one chunk", async () => {
 test.each([[[1, 2, 3]], ["text"]])("chunks that are no bytes are refused: %j", async (chunks) => {
 	const read = async () => new ByteSource(chunks as unknown as Iterable<Uint8Array>).next();
 	await expect(read()).rejects.toThrow(TypeError);
+});
+
+test("bytes of another realm are bytes", async () => {
+	const foreign = runInNewContext("[Uint8Array.of(1, 2)]") as Uint8Array[];
+	expect(await collect(codecs.none.decode(new ByteSource(foreign)))).toEqual(Uint8Array.of(1, 2));
+});
+
+test("a producer that fails because its reader gave up is no unheard rejection", async () => {
+	const reader = new AbortController();
+	const unheard: unknown[] = [];
+	const hear = (error: unknown): void => void unheard.push(error);
+	process.on("unhandledRejection", hear);
+	const next = (): Promise<never> => {
+		reader.abort(new Error("given up"));
+		return Promise.reject(new Error("producer failed"));
+	};
+	const source = new ByteSource({ [Symbol.asyncIterator]: () => ({ next }) });
+	source.heed(reader.signal);
+	await expect(source.next()).rejects.toThrow("given up");
+	await new Promise((resolve) => setImmediate(resolve));
+	process.off("unhandledRejection", hear);
+	expect(unheard).toEqual([]);
 });
 
 /** Some bytes, and then nothing for ever. */
@@ -43,6 +66,39 @@ describe.each(Object.values(codecs))("$name", (codec: Codec) => {
 		const head = { none: [1], gzip: [0x1f, 0x8b, 8], xz: [0xfd, 0x37], zstd: [0x28, 0xb5] };
 		const source = new ByteSource(stuck(Uint8Array.from(head[codec.name])));
 		await expect(drain(codec.decode(source, { signal: soon() }))).rejects.toBe(reason);
+	});
+
+	test("bytes as they are can be compressed, and a producer is closed after an abort", async () => {
+		if (codec.cannotCompress !== undefined) return;
+		const content = sample(1000);
+		const bare = content as unknown as Iterable<Uint8Array>;
+		const packed = await collect(codec.compress(bare));
+		expect(await collect(codec.decode(new ByteSource([packed])))).toEqual(content);
+		let closed = false;
+		const producer = (async function* () {
+			try {
+				for (;;) {
+					await new Promise((resolve) => setTimeout(resolve, 5));
+					yield content;
+				}
+			} finally {
+				closed = true;
+			}
+		})();
+		const making = drain(codec.compress(producer, { signal: soon() }));
+		await expect(making).rejects.toBe(reason);
+		await new Promise((resolve) => setTimeout(resolve, 20));
+		expect(closed).toBe(true);
+	});
+
+	test("a decoder's signal is its own", async () => {
+		if (codec.cannotCompress !== undefined || codec.name === "none") return;
+		const packed = await collect(codec.compress([sample(1000)]));
+		const source = new ByteSource([packed, Uint8Array.of(7)][Symbol.iterator]());
+		const control = new AbortController();
+		await collect(codec.decode(source, { signal: control.signal }));
+		control.abort(reason);
+		expect(await source.next()).toEqual(Uint8Array.of(7));
 	});
 
 	test("no wait leaves a listener behind", async () => {

@@ -110,6 +110,25 @@ describe("xz in small blocks", () => {
 		}
 	});
 
+	test("what is unpacked ahead of a slow reader is in proportion to the input", async () => {
+		const MiB = 2 ** 20;
+		const zeros = new Uint8Array(4 * MiB);
+		const content = Array.from({ length: 40 }, () => zeros);
+		const packed = await collect(codecs.xz.compress(content, { level: 0, block: 4 * MiB }));
+		const before = process.memoryUsage();
+		const unpacking = decompress([packed]);
+		let most = 0;
+		await unpacking.next();
+		for (let i = 0; i < 20; i++) {
+			await new Promise((resolve) => setTimeout(resolve, 50));
+			const { external } = process.memoryUsage();
+			most = Math.max(most, external - before.external);
+		}
+		await unpacking.return();
+		// 16 MiB from the start, what a kilobyte of input earns, and a piece a lane beyond.
+		expect(most).toBeLessThan(64 * MiB);
+	});
+
 	test("what has come is given although more is to come", async () => {
 		const content = sample(100_000, 24);
 		const packed = new Uint8Array(
@@ -153,6 +172,15 @@ describe("a thread", () => {
 			expect((await coder.step(block())).ended).toBe(true);
 			coder.close();
 		}
+	});
+
+	test("that was broken off in the middle of a block is not kept", async () => {
+		const { coders, workers } = await many();
+		const ended = workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+		const begun = Uint8Array.from([1, 0, 1, 97, 98]);
+		for (const coder of coders) expect((await coder.step(begun.slice())).ended).toBe(false);
+		for (const coder of coders) coder.close();
+		await Promise.all(ended);
 	});
 
 	test("that dies at its work fails it", async () => {
