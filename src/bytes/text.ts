@@ -13,13 +13,14 @@ const valid = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * What is never printed as it is: controls (C0, DEL, C1) can drive a terminal, separators of lines and paragraphs break a
- * line of a log, Unicode's Bidi_Control (UAX #9, 2) turns the direction in which what stands around it is read, and a
- * zero-width space, word joiner or byte order mark makes two names look the same. The zero-width joiner and non-joiner
- * stay: they are letters of some scripts.
+ * line of a log, and what has no look of its own (UAX #44, Default_Ignorable_Code_Point; annotation marks) makes two names
+ * look the same or, as all of Bidi_Control (UAX #9, 2) does, turns the direction in which what stands around it is read.
  */
-const unsafe = String.raw`\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\u2060\ufeff`;
-const unsafeInText = new RegExp(`(?![\\n\\t])[${unsafe}]`, "gu");
-const unsafeInNames = new RegExp(String.raw`[${unsafe}\\]`, "gu");
+const unsafe = String.raw`\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb`;
+/** But for these: scripts and emoji are written with joiners and variation selectors. */
+const needed = String.raw`\u200c\u200d\p{Variation_Selector}`;
+const unsafeInText = new RegExp(String.raw`[${unsafe}](?<![\n\t${needed}])`, "gu");
+const unsafeInNames = new RegExp(String.raw`[${unsafe}\\](?<![${needed}])`, "gu");
 
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {

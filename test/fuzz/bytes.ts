@@ -8,7 +8,9 @@ export const targets: readonly FuzzTarget[] = [
 		seeds: () => ["a/b\n\x1b[31m", "\\xff\\n\\\\", "ä€😀\u202e"].map((each) => utf8(each)),
 		run(input) {
 			const shown = showBytes(input);
-			const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\u2060\ufeff]/u.exec(shown);
+			const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\u2060\u2063\u3164\ufeff]/u.exec(
+				shown,
+			);
 			if (unsafe !== null) throw new Error(`shown: ${unsafe[0].codePointAt(0)}`);
 			if (!equal(parseShown(shown), input)) throw new Error("not the same again");
 			parseShown(text(input));
