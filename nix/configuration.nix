@@ -21,7 +21,8 @@
     xfs = true;
   };
   boot.swraid.enable = true;
-  # Arrays are started when the person asks for it. Without an address the monitor of those that run would fail.
+  # udev starts no array; the person does, past this file: mdadm --assemble --scan --config=partitions.
+  # Without an address the monitor of those that run would fail.
   boot.swraid.mdadmConf = ''
     AUTO -all
     MAILADDR root

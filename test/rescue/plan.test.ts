@@ -71,8 +71,9 @@ describe("a healthy host", () => {
 		);
 	});
 
-	test("so does what a machine's firmware needs: where ACPI is, how to reboot, that EFI is not to be called", () => {
-		const words = "acpi_rsdp=0x7fbfe014 efi=noruntime noefi no5lvl reboot=pci,force";
+	test("so does what a machine's firmware needs: where ACPI is, how to reboot, which timers and processors not to trust", () => {
+		const words =
+			"acpi_rsdp=0x7fbfe014 efi=noruntime noefi no5lvl reboot=pci,force no_timer_check idle=nomwait maxcpus=1 swiotlb=65536";
 		const made = plan({ commandLine: `root=/dev/sda1 ${words} crashkernel=256M`, consoles: [] });
 		expect(made.commandLine).toBe(`quiet panic=60 ${words}`);
 	});
