@@ -50,6 +50,11 @@ export class Console {
 		return this.#dropped + this.#text.length;
 	}
 
+	/** What was printed from a position on, as far as it is kept. */
+	since(position: number): string {
+		return this.#text.slice(Math.max(0, position - this.#dropped));
+	}
+
 	/** The last lines, safe to print. */
 	tail(lines: number = quotedLines): string {
 		const last = this.#text.split(/\r?\n/).slice(-lines);
@@ -97,7 +102,7 @@ export class Console {
 					),
 				);
 			const look = (): void => {
-				const match = this.#text.slice(Math.max(0, from - this.#dropped)).match(expression);
+				const match = this.since(from).match(expression);
 				if (match) finish(() => resolve(match));
 				else if (this.#ended !== undefined) {
 					fail("VM_EXITED", `the machine ended (${this.#ended}) before its console showed this`);

@@ -6,7 +6,12 @@ import {
 	openSession,
 	unload,
 } from "../../src/rescue/index.ts";
-import { type RunningVictim, type VictimSuite, victimNetwork } from "../../src/vm/index.ts";
+import {
+	type RunningVictim,
+	type VictimSuite,
+	type Vm,
+	victimNetwork,
+} from "../../src/vm/index.ts";
 import {
 	bootedVictim,
 	rescueImage,
@@ -80,6 +85,22 @@ export async function refused(
 	return (error as Error).message;
 }
 
+/** Lines of a console that tell of a kernel's or system's end. */
+const ominous = /panic|BUG:|Oops|RIP:|not syncing|Out of memory|SeaBIOS|emergency|Linux version/i;
+
+/** What a machine went through, in few words: reports are cut. */
+function whatHappened({ console, events }: Vm, from: number): string {
+	const lines = console.since(from).split(/\r?\n/);
+	const told = [
+		...lines.filter((line) => ominous.test(line)).slice(0, 20),
+		"…",
+		...lines.slice(-15),
+	];
+	// A kernel that faults before its console works leaves nothing but the event of the machine's reset.
+	const seen = events.map(({ event }) => event).join(", ");
+	return `the rescue failed; the machine told ${seen || "nothing"}, and on its console:\n${told.join("\n")}`;
+}
+
 /** A whole rescue: behind the jump nothing is missing. */
 export async function jumps(
 	victim: RunningVictim,
@@ -87,10 +108,9 @@ export async function jumps(
 	change: Partial<HostOptions> = {},
 ): Promise<HostResult & Told> {
 	const options = await rescueOptions(victim, change);
+	const from = victim.vm.console.position;
 	const result = await host(target, options).catch((error: unknown) => {
-		// A kernel that faults before its console works leaves nothing but the event of the machine's reset.
-		console.error(victim.vm.console.tail(60), victim.vm.events);
-		throw error;
+		throw new Error(whatHappened(victim.vm, from), { cause: error });
 	});
 	expect(result.proof).toMatchObject({ network: [], failedUnits: [] });
 	expect(result.proof?.bootId).toMatch(/^[0-9a-f-]{36}$/);
