@@ -69,7 +69,7 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		}
 	}
 	const checks: Check[] = [];
-	const named = new Set<AuthorizedKey>();
+	let named = false;
 	for (const { name, content } of options.added) {
 		const { keys } = parseAuthorizedKeys(content);
 		const useful = keys.filter(
@@ -85,10 +85,8 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 				),
 			);
 		}
-		for (const key of useful) {
-			lines.set(key.line, key);
-			named.add(key);
-		}
+		for (const key of useful) lines.set(key.line, key);
+		named ||= useful.length > 0;
 	}
 	const principals = [...new Set(["root", options.loginUser])].join(",");
 	for (const { type, blob } of facts.ssh.userAuthorities) {
@@ -97,7 +95,7 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		for (const key of parseAuthorizedKeys(utf8(line)).keys) lines.set(key.line, key);
 	}
 	const keys = [...lines.values()];
-	checks.push(checkLogin(keys, leftOut, { ...options, named: named.size > 0 }, facts));
+	checks.push(checkLogin(keys, leftOut, { ...options, named }, facts));
 	const forced = leftOut.filter(({ reason }) => reason === forcedCommand);
 	if (forced.length > 0) {
 		const named = forced.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
