@@ -3,6 +3,7 @@ import { EkexecError } from "../bytes/index.ts";
 import {
 	type BuildProgress,
 	buildImage,
+	checkProof,
 	type Image,
 	type ImageTarget,
 	importImage,
@@ -21,33 +22,25 @@ export interface ImageArguments {
 }
 
 /** Refuses options that would check an image that nobody named, or half of what a check needs. */
-function checkImageArguments(args: ImageArguments): void {
-	const {
-		image,
-		"image-sha256": sha256,
-		"image-signature": signature,
-		"image-signer": signer,
-	} = args;
-	const wrong = (field: string, summary: string, remedy: string): EkexecError =>
-		new EkexecError("usage", "CLI_IMAGE", summary, { field, remedy });
-	for (const [field, value] of Object.entries({
-		"--image-sha256": sha256,
-		"--image-signature": signature,
-		"--image-signer": signer,
-	})) {
-		if (value !== undefined && image === undefined) {
-			const remedy = "Name it with --image; ekexec's own images are checked without being told.";
-			throw wrong(field, "there is no image that this could be checked on", remedy);
-		}
+function checkImageArguments({
+	image,
+	"image-sha256": sha256,
+	"image-signature": signature,
+	"image-signer": signer,
+}: ImageArguments): void {
+	const given = { sha256, signature, signer };
+	const [idle] = Object.entries(given).filter(([, value]) => value !== undefined);
+	if (image === undefined && idle !== undefined) {
+		throw new EkexecError("usage", "CLI_IMAGE", "there is no image that this could be checked on", {
+			field: `--image-${idle[0]}`,
+			remedy: "Name it with --image; ekexec's own images are checked without being told.",
+		});
 	}
-	if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
-		throw wrong("--image-sha256", "not a SHA-256", "Give its 64 hexadecimal digits.");
-	}
-	if ((signature === undefined) !== (signer === undefined)) {
-		const field = signature === undefined ? "--image-signer" : "--image-signature";
-		const remedy = "Give both --image-signature and --image-signer.";
-		throw wrong(field, "a signature and its signer prove nothing alone", remedy);
-	}
+	checkProof({
+		...(sha256 === undefined ? {} : { sha256 }),
+		...(signature === undefined ? {} : { signature }),
+		...(signer === undefined ? {} : { signer }),
+	});
 }
 
 /** Below this much memory an image with every driver is a burden; above, one image serves all targets from the cache. */
@@ -55,7 +48,7 @@ const roomForAllModules = 1024 * 1024 * 1024;
 
 /**
  * How the image for a target is found: the one that was named, or one built for it and cached. `passing` is told how
- * far that is. Throws `CLI_IMAGE` where what is to be checked of it does not fit together.
+ * far that is. Throws `CLI_IMAGE`, `IMAGE_UNSIGNED` where what is to be checked of it does not fit together.
  */
 export function imageForTarget(
 	args: ImageArguments,

@@ -45,6 +45,7 @@ const members = ".members";
  * signature are checked before anything of it is read. What is unpacked lies in the cache, named by the digest.
  */
 export async function importImage(path: string, options: ImportOptions = {}): Promise<Image> {
+	checkProof(options, path);
 	const found = await stat(path).catch((cause: unknown) => {
 		throw imageError("usage", "IMAGE_NOT_FOUND", "there is no image here", { where: path, cause });
 	});
@@ -143,6 +144,28 @@ function keyOf(...parts: readonly string[]): string {
 		.digest("hex");
 }
 
+/**
+ * Refuses what can prove nothing: a digest that is none, half of what a signature needs. Pure, so that it can be asked
+ * long before there is an image. Throws `IMAGE_UNSIGNED`.
+ */
+export function checkProof(
+	{ sha256, signature, signer }: Pick<ImportOptions, "sha256" | "signature" | "signer">,
+	where?: string,
+): void {
+	const wrong = (summary: string, remedy: string) =>
+		imageError("usage", "IMAGE_UNSIGNED", summary, { where, remedy });
+	if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
+		throw wrong(`${JSON.stringify(sha256)} is no SHA-256`, "Give its 64 hexadecimal digits.");
+	}
+	if (signer !== undefined && signature === undefined) {
+		throw wrong("a signer was named, but no signature", "Give the signature's file, too.");
+	}
+	if (signature !== undefined && signer === undefined) {
+		const remedy = "Give the public key of whoever must have signed.";
+		throw wrong("a signature proves nothing without its signer", remedy);
+	}
+}
+
 /** The file's digest, after digest and signature were found to be what was asked for. */
 async function checkTrust(path: string, options: ImportOptions): Promise<string> {
 	const digests = await digestsOf(createReadStream(path, { highWaterMark: 1 << 20 }));
@@ -156,20 +179,9 @@ async function checkTrust(path: string, options: ImportOptions): Promise<string>
 			remedy: "Nothing of it was used. Fetch it again.",
 		});
 	}
-	if (options.signer !== undefined) {
-		if (options.signature === undefined) {
-			throw imageError("usage", "IMAGE_UNSIGNED", "a signer was named, but no signature", {
-				where: path,
-				remedy: "Give the signature's file, too.",
-			});
-		}
+	if (options.signer !== undefined && options.signature !== undefined) {
 		const signer = await readSmall(options.signer).catch(() => options.signer ?? "");
 		verifySignature(digests, await readSmall(options.signature), signer, path);
-	} else if (options.signature !== undefined) {
-		throw imageError("usage", "IMAGE_UNSIGNED", "a signature proves nothing without its signer", {
-			where: path,
-			remedy: "Give the public key of whoever must have signed.",
-		});
 	}
 	return sha256;
 }

@@ -17,7 +17,13 @@ export {
 	nonceContent,
 	noncePath,
 } from "./identity.ts";
-export { type ImportOptions, importImage, importLoose, type LooseImage } from "./import.ts";
+export {
+	checkProof,
+	type ImportOptions,
+	importImage,
+	importLoose,
+	type LooseImage,
+} from "./import.ts";
 export { type Inspection, inspectImage } from "./inspect.ts";
 export { bestPacking, type Packing } from "./layer.ts";
 export {

@@ -64,13 +64,13 @@ test.each(["0", "-1", "0.5", "1e300", "Infinity", "2147484", "soon", ""])(
 test.each([
 	["--image-sha256", ["--image-sha256", "0".repeat(64)]],
 	["--image-signature", ["--image-signature", "a.sig", "--image-signer", "key"]],
-	["--image-sha256", ["--image", "/", "--image-sha256", "abc"]],
-	["--image-signature", ["--image", "/", "--image-signature", "a.sig"]],
-	["--image-signer", ["--image", "/", "--image-signer", "key"]],
-])("a check of an image that could not be made is refused: %s", async (field, words) => {
+	['"abc" is no SHA-256', ["--image", "/", "--image-sha256", "abc"]],
+	["without its signer", ["--image", "/", "--image-signature", "a.sig"]],
+	["but no signature", ["--image", "/", "--image-signer", "key"]],
+])("a check of an image that could not be made is refused: %s", async (told, words) => {
 	const ran = run("--yes", ...words);
-	await expect(ran).rejects.toMatchObject({ code: "CLI_IMAGE", exitCode: 2 });
-	await expect(ran).rejects.toMatchObject({ details: { field } });
+	await expect(ran).rejects.toMatchObject({ exitCode: 2 });
+	await expect(ran).rejects.toThrow(told);
 	expect(target.asked).toBe(0);
 });
 
