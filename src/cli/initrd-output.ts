@@ -6,7 +6,7 @@ export function showProblem(problem: Problem): string {
 		problem.segment === undefined ? undefined : `segment ${problem.segment}`,
 		problem.segment === undefined || problem.offset === undefined
 			? undefined
-			: `offset ${problem.offset}`,
+			: `${problem.unpacked === true ? "unpacked, " : ""}offset ${problem.offset}`,
 		problem.path,
 	].filter((part) => part !== undefined);
 	return `${problem.level}: ${place.length > 0 ? `${place.join(", ")}: ` : ""}${problem.message}`;

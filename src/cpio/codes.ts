@@ -1,6 +1,6 @@
 /** Every code an error of this room can carry. Those marked w come from writing, the others from reading. */
 export type CpioCode =
-	/** w: a name is empty, holds a NUL or `..`, or is `TRAILER!!!`; read: a name is empty or unterminated. */
+	/** w: a name is empty, too long, holds a NUL or `..`, or is `TRAILER!!!`; read: a name is empty or unterminated. */
 	| "CPIO_NAME"
 	/** w: two entries have one name. */
 	| "CPIO_DUPLICATE"

@@ -35,6 +35,8 @@ export const headerSize = 110;
 export const alignment = 4;
 /** PATH_MAX of Linux: `namesize` (with its NUL) and the body of a symlink may not exceed it. */
 export const pathMax = 4096;
+/** NAME_MAX of Linux (include/uapi/linux/limits.h): what lies between two slashes of a path has at most so many bytes. */
+export const nameMax = 255;
 /** `filesize` has 32 bits. */
 export const maxFileSize = 0xffff_ffff;
 export const trailerName = "TRAILER!!!";

@@ -15,6 +15,8 @@ export type {
 	Splice,
 	SymlinkEntry,
 } from "./entry.ts";
+export type { CpioEvent, ParsedEntry, ParseOptions } from "./event.ts";
+export type { CpioFault, KernelsWay } from "./fault.ts";
 export {
 	alignment,
 	type CpioFormat,
@@ -23,6 +25,7 @@ export {
 	headerFields,
 	headerSize,
 	maxFileSize,
+	nameMax,
 	pathMax,
 	putHeader,
 	trailerName,
@@ -30,12 +33,7 @@ export {
 export { type Microcode, microcodeArchive } from "./microcode.ts";
 export { type EntryKind, kindOf, modeOf, permissionBits, showMode } from "./mode.ts";
 export { nameKey } from "./name.ts";
-export {
-	type CpioEvent,
-	CpioParser,
-	type ParsedEntry,
-	type ParseOptions,
-} from "./parse.ts";
+export { CpioParser } from "./parse.ts";
 export { type Plan, type PlannedEntry, type PlanOptions, planCpio } from "./plan.ts";
 export { parseCpio, type ReadEntry, readCpio } from "./read.ts";
 export { addToSum } from "./sum.ts";

@@ -1,7 +1,7 @@
 import { EkexecError, showBytes, utf8 } from "../bytes/index.ts";
 import type { CpioCode } from "./codes.ts";
 import type { Name } from "./entry.ts";
-import { pathMax, trailerName } from "./header.ts";
+import { nameMax, pathMax, trailerName } from "./header.ts";
 
 /** A name as a string of one character a byte: JavaScript orders and finds those as memcmp(3) would. */
 export type Key = string;
@@ -13,10 +13,15 @@ const unusual = /^\/|\/$|\/\/|(?:^|\/)\.\.?(?:\/|$)|\0|[^\0-\x7f]/;
 
 /**
  * The one form of a name: no `./`, `/` or doubled slashes; `.` for the root. One character for each byte, so that
- * it can be a key, and sorts as memcmp(3) does. Throws `CPIO_NAME` for what no archive can hold.
+ * it can be a key, and sorts as memcmp(3) does. Throws `CPIO_NAME` for what no archive can hold, or no kernel can unpack.
  */
 export function nameKey(given: Name, field = "name"): string {
-	if (typeof given === "string" && given !== "" && given.length < pathMax && !unusual.test(given)) {
+	if (
+		typeof given === "string" &&
+		given !== "" &&
+		given.length <= nameMax &&
+		!unusual.test(given)
+	) {
 		if (given !== trailerName && !given.startsWith(`${trailerName}/`)) return given;
 	}
 	const raw = toKey(typeof given === "string" ? utf8(given) : given);
@@ -34,13 +39,19 @@ export function nameKey(given: Name, field = "name"): string {
 						: key.length >= pathMax
 							? `it has ${key.length} bytes, PATH_MAX allows ${pathMax - 1}`
 							: undefined;
-	if (fault !== undefined) {
-		throw new EkexecError<CpioCode>("usage", "CPIO_NAME", `${field} cannot be written: ${fault}`, {
-			where: showBytes(fromKey(raw.slice(0, pathMax))),
-			field,
-		});
-	}
-	return key === "" ? rootKey : key;
+	const long = parts.find((part) => part.length > nameMax);
+	if (fault === undefined && long === undefined) return key === "" ? rootKey : key;
+	const summary = `${field} cannot be written`;
+	throw new EkexecError<CpioCode>("usage", "CPIO_NAME", fault ? `${summary}: ${fault}` : summary, {
+		where: showBytes(fromKey(raw.slice(0, pathMax))),
+		field,
+		...(fault === undefined
+			? {
+					expected: `at most ${nameMax} bytes in one part (NAME_MAX)`,
+					found: `${long?.length} in ${showBytes(fromKey(long?.slice(0, 16) ?? ""))}…`,
+				}
+			: {}),
+	});
 }
 
 /** One character a byte. */

@@ -1,73 +1,61 @@
-import { alignUp, EkexecError, showBytes } from "../bytes/index.ts";
+import { alignUp, EkexecError, type ErrorDetails, showBytes } from "../bytes/index.ts";
 import type { CpioCode } from "./codes.ts";
+import type { CpioEvent, ParsedEntry, ParseOptions } from "./event.ts";
+import {
+	type CpioFault,
+	entryFault,
+	fieldPlace,
+	headerFault,
+	isTrailer,
+	kindInKernel,
+	nameFault,
+	noTrailer,
+	nulInTarget,
+	nulsInside,
+} from "./fault.ts";
 import {
 	alignment,
 	type CpioFormat,
 	type CpioHeader,
-	headerFields,
+	type HeaderPlace,
 	headerSize,
 	magicSize,
 	pathMax,
 	readHeader,
 	readMagic,
-	trailerName,
 } from "./header.ts";
-import { type EntryKind, kindOf } from "./mode.ts";
+import type { EntryKind } from "./mode.ts";
 import { addToSum } from "./sum.ts";
 
-/** One entry as an archive says it. */
-export interface ParsedEntry extends CpioHeader {
-	readonly format: CpioFormat;
-	readonly kind: EntryKind;
-	/** As it stands, with any `/` or `..`, without its NULs. */
-	readonly name: Uint8Array;
-	/** A symlink's; undefined for all others. */
-	readonly target: Uint8Array | undefined;
-	/** Offset of the header, counted as the parser's `offset` option says. */
-	readonly offset: number;
-	/** Offset of the data, or of a symlink's target. */
-	readonly dataOffset: number;
-}
-
-/**
- * What a parser found. After `entry` come zero or more `data` (files only) and then `end`. `trailer` is the end of
- * one archive: `end` is the offset behind it; another may follow. `foreign` is the last event: something at
- * `offset` that is neither a NUL nor an archive.
- */
-export type CpioEvent =
-	| { readonly type: "entry"; readonly entry: ParsedEntry }
-	| { readonly type: "data"; readonly entry: ParsedEntry; readonly bytes: Uint8Array }
-	| { readonly type: "end"; readonly entry: ParsedEntry }
-	| { readonly type: "trailer"; readonly offset: number; readonly end: number }
-	| { readonly type: "foreign"; readonly offset: number };
-
-export interface ParseOptions {
-	/** Name of the file or stream, for errors. */
-	readonly where?: string;
-	/** Offset of the first byte pushed, for errors, events and the rule of four. 0 unless told. */
-	readonly offset?: number;
-	/**
-	 * What something other than NULs and archives is: an error (`CPIO_TRAILING`, or `CPIO_MAGIC` at the very
-	 * start), or a `foreign` event, after which the parser takes no more.
-	 */
-	readonly foreign?: "error" | "event";
-}
-
-type State = "between" | "header" | "name" | "target" | "data" | "padding" | "foreign" | "ended";
+type State =
+	| "between"
+	| "next"
+	| "header"
+	| "name"
+	| "named"
+	| "target"
+	| "begin"
+	| "data"
+	| "padding"
+	| "skip"
+	| "foreign"
+	| "ended";
 
 const unnamed = new Uint8Array(0);
 
 /**
- * A push parser of newc archives, as strict as the strictest kernel. Give it bytes in pieces of any size with
- * {@link push} (at the end {@link end}) and take events with {@link next} until it returns undefined.
+ * A push parser of newc archives, as strict as the strictest kernel, and stricter unless `faults` says otherwise. Give it
+ * bytes in pieces of any size with {@link push} (at the end {@link end}) and take events with {@link next} until it
+ * returns undefined.
  *
  * It follows init/initramfs.c of Linux: archives follow one another, NULs may stand between them, an archive begins
  * at a multiple of four. What the kernel skips in silence (a name or target longer than PATH_MAX, data where none
- * belongs, an unknown type) is an error here. Memory is constant: some 8 kB whatever the input says.
+ * belongs, an unknown type) is an error here, or a fault. Memory is constant: some 8 kB whatever the input says.
  */
 export class CpioParser {
 	readonly #where: string | undefined;
 	readonly #foreign: boolean;
+	readonly #lenient: boolean;
 	#state: State = "between";
 	#chunk: Uint8Array = new Uint8Array(0);
 	#at = 0;
@@ -77,13 +65,14 @@ export class CpioParser {
 	/** A header or name that came in pieces; both together never need more. */
 	readonly #held = new Uint8Array(headerSize + pathMax + alignment);
 	#heldSize = 0;
-	/** Where the header being read begins. */
-	#start = 0;
+	/** Of the header being read. */
+	#place: HeaderPlace = { offset: 0 };
 	#format: CpioFormat = "newc";
 	#header: CpioHeader | undefined;
 	#name: Uint8Array = unnamed;
+	#target: Uint8Array | undefined;
 	#entry: ParsedEntry | undefined;
-	/** Bytes of data or padding still to come. */
+	/** Bytes of data, padding or what is skipped still to come. */
 	#left = 0;
 	/** Of the data so far; undefined once some was passed over. */
 	#sum: number | undefined = 0;
@@ -92,6 +81,7 @@ export class CpioParser {
 	constructor(options: ParseOptions = {}) {
 		this.#where = options.where;
 		this.#foreign = options.foreign === "event";
+		this.#lenient = options.faults === "event";
 		this.#base = options.offset ?? 0;
 	}
 
@@ -154,14 +144,26 @@ export class CpioParser {
 					if (event !== "header") return event;
 					break;
 				}
+				case "next": {
+					const event = this.#lenient ? this.#over() : undefined;
+					if (event !== undefined) return event;
+					if (this.#lenient && this.#at === this.#chunk.length) return undefined;
+					this.#place = { where: this.#where, offset: this.offset };
+					this.#state = "header";
+					break;
+				}
 				case "header": {
 					const bytes = this.#take(headerSize, "header");
 					if (bytes === undefined) return undefined;
 					this.#name = unnamed;
-					this.#format = readMagic(bytes, { where: this.#where, offset: this.#start });
-					this.#header = readHeader(bytes, { where: this.#where, offset: this.#start });
-					this.#checkSizes(this.#header);
+					this.#format = readMagic(bytes, this.#place);
+					this.#header = readHeader(bytes, this.#place);
 					this.#state = "name";
+					const fault = headerFault(this.#header, this.#place);
+					if (fault !== undefined) {
+						const { namesize } = this.#header;
+						return this.#fault(fault, alignUp(headerSize + namesize, alignment) - headerSize);
+					}
 					break;
 				}
 				case "name": {
@@ -169,7 +171,16 @@ export class CpioParser {
 					const length = alignUp(headerSize + namesize, alignment) - headerSize;
 					const bytes = this.#take(length, "name");
 					if (bytes === undefined) return undefined;
-					this.#name = this.#trim(bytes, namesize);
+					const end = bytes.indexOf(0);
+					const usual = end > 0 && end === namesize - 1;
+					const fault = usual ? undefined : nameFault(bytes, namesize, end, this.#place);
+					// Not slice(): a Buffer's shares the memory.
+					this.#name = new Uint8Array(bytes.subarray(0, end));
+					this.#state = "named";
+					if (fault !== undefined) return this.#fault(fault);
+					break;
+				}
+				case "named": {
 					const event = this.#named();
 					if (event !== undefined) return event;
 					break;
@@ -178,9 +189,19 @@ export class CpioParser {
 					const { filesize } = this.#header as CpioHeader;
 					const bytes = this.#take(filesize, "target");
 					if (bytes === undefined) return undefined;
+					this.#state = "begin";
+					const nul = bytes.indexOf(0);
 					// Not slice(): a Buffer's shares the memory.
-					return this.#begin(new Uint8Array(bytes));
+					this.#target = new Uint8Array(nul === -1 ? bytes : bytes.subarray(0, nul));
+					if (nul !== -1) {
+						const { namesize } = this.#header as CpioHeader;
+						const offset = this.#place.offset + alignUp(headerSize + namesize, alignment) + nul;
+						return this.#fault(nulInTarget(offset, { ...this.#place, name: this.#name }));
+					}
+					break;
 				}
+				case "begin":
+					return this.#begin();
 				case "data": {
 					const entry = this.#entry as ParsedEntry;
 					if (this.#left === 0) return this.#finish(entry);
@@ -194,13 +215,13 @@ export class CpioParser {
 						this.#sum = addToSum(this.#sum, bytes);
 					return { type: "data", entry, bytes };
 				}
-				case "padding": {
+				case "padding":
+				case "skip": {
 					const length = Math.min(this.#chunk.length - this.#at, this.#left);
 					this.#at += length;
 					this.#left -= length;
-					if (this.#left > 0) return this.#starved("padding");
-					this.#start = this.offset;
-					this.#state = "header";
+					if (this.#left > 0) return this.#starved(this.#state === "skip" ? "data" : "padding");
+					this.#state = "next";
 					break;
 				}
 				default:
@@ -221,7 +242,7 @@ export class CpioParser {
 		const byte = chunk[this.#at] ?? 0;
 		// init/initramfs.c, unpack_to_rootfs(): '0' at a multiple of four is an archive, anything else is compressed.
 		if (byte === 0x30 && offset % alignment === 0) {
-			this.#start = offset;
+			this.#place = { where: this.#where, offset };
 			this.#state = "header";
 			return "header";
 		}
@@ -254,103 +275,64 @@ export class CpioParser {
 		});
 	}
 
-	#checkSizes(header: CpioHeader): void {
-		const { namesize, filesize } = header;
-		if (namesize === 0 || namesize > pathMax) {
-			throw this.#fieldError(
-				"CPIO_SIZE",
-				"namesize",
-				"name has no possible size",
-				`1 to ${pathMax}`,
-				namesize,
-			);
+	/** Whether the archive ends here without a trailer; undefined if an entry follows, or more bytes are needed. */
+	#over(): CpioEvent | undefined {
+		const place = { where: this.#where, offset: this.offset };
+		const byte = this.#chunk[this.#at];
+		if (byte === undefined) {
+			if (!this.#ended) return undefined;
+			this.#state = "ended";
+			return { type: "fault", fault: noTrailer(place) };
 		}
-		if (kindOf(header.mode) === "symlink" && (filesize === 0 || filesize > pathMax)) {
-			throw this.#fieldError(
-				"CPIO_SIZE",
-				"filesize",
-				"symlink target has no possible size",
-				`1 to ${pathMax}`,
-				filesize,
-			);
-		}
-	}
-
-	#trim(bytes: Uint8Array, namesize: number): Uint8Array {
-		const end = bytes.indexOf(0);
-		const offset = this.#start + headerSize;
-		if (end === -1 || end >= namesize) {
-			throw this.#error("CPIO_NAME", "name is not terminated", {
-				offset,
-				field: "name",
-				expected: `a NUL within ${namesize} bytes`,
-				found: showBytes(bytes.subarray(0, Math.min(namesize, 64))),
-			});
-		}
-		for (let i = end + 1; i < namesize; i++) {
-			if (bytes[i] === 0) continue;
-			throw this.#error("CPIO_NAME", "something is hidden behind the name's NUL", {
-				offset: offset + i,
-				field: "name",
-				expected: "only NULs",
-				found: `byte 0x${(bytes[i] ?? 0).toString(16).padStart(2, "0")}`,
-			});
-		}
-		if (end === 0) {
-			throw this.#error("CPIO_NAME", "name is empty", { offset, field: "name" });
-		}
-		return new Uint8Array(bytes.subarray(0, end));
+		// do_reset(), unpack_to_rootfs(): NULs may follow any entry, and so may a compressed archive.
+		if (byte === 0x30 || (byte !== 0 && !this.#foreign)) return undefined;
+		this.#archives += 1;
+		this.#state = "between";
+		const fault = byte === 0 ? nulsInside(place) : noTrailer(place, "something else");
+		return { type: "fault", fault };
 	}
 
 	/** Decides what follows a name. */
 	#named(): CpioEvent | undefined {
-		const header = this.#header as CpioHeader;
+		const header = this.#header as { -readonly [K in keyof CpioHeader]: CpioHeader[K] };
+		const fault = entryFault(header, this.#name, this.#place);
+		if (fault !== undefined) {
+			// As the kernel takes it; next time there is nothing wrong with it.
+			header.mode %= 0x1_0000;
+			return this.#fault(fault);
+		}
 		if (isTrailer(this.#name)) {
-			if (header.filesize !== 0) {
-				throw this.#fieldError("CPIO_SIZE", "filesize", "trailer has data", "0", header.filesize);
-			}
 			this.#archives += 1;
 			this.#state = "between";
-			return { type: "trailer", offset: this.#start, end: this.offset };
+			return { type: "trailer", offset: this.#place.offset, end: this.offset };
 		}
-		const kind = kindOf(header.mode);
-		if (kind === undefined) {
-			const found = `0${header.mode.toString(8)}`;
-			throw this.#fieldError(
-				"CPIO_MODE",
-				"mode",
-				"type of the entry is unknown",
-				"a type of inode(7)",
-				found,
-			);
-		}
-		if (kind === "symlink") {
-			this.#state = "target";
-			return undefined;
-		}
-		if (kind !== "file" && header.filesize !== 0) {
-			throw this.#fieldError("CPIO_SIZE", "filesize", `a ${kind} has data`, "0", header.filesize);
-		}
-		return this.#begin(undefined);
+		this.#target = undefined;
+		this.#state = kindInKernel(header.mode) === "symlink" ? "target" : "begin";
+		return undefined;
 	}
 
-	#begin(target: Uint8Array | undefined): CpioEvent {
-		const header = this.#header as CpioHeader;
-		const nameEnd = this.#start + alignUp(headerSize + header.namesize, alignment);
-		if (target?.includes(0)) {
-			throw this.#error("CPIO_NAME", "symlink target holds a NUL", {
-				offset: nameEnd + target.indexOf(0),
-				field: "target",
-			});
+	/** Throws a fault, or tells it and passes over what the kernel does. `unread`: bytes up to the data. */
+	#fault(fault: CpioFault, unread = 0): CpioEvent {
+		if (!this.#lenient) throw fault.error;
+		if (fault.kernel !== "takes") {
+			const { filesize } = this.#header as CpioHeader;
+			this.#left = unread + alignUp(filesize, alignment);
+			this.#state = "skip";
 		}
+		return { type: "fault", fault };
+	}
+
+	#begin(): CpioEvent {
+		const header = this.#header as CpioHeader;
+		const target = this.#target;
 		// The header becomes the entry: nobody else has it, and copying thirteen fields costs more than all else here.
 		const entry = header as { -readonly [K in keyof ParsedEntry]: ParsedEntry[K] };
 		entry.format = this.#format;
-		entry.kind = kindOf(header.mode) as EntryKind;
+		entry.kind = kindInKernel(header.mode) as EntryKind;
 		entry.name = this.#name;
 		entry.target = target;
-		entry.offset = this.#start;
-		entry.dataOffset = nameEnd;
+		entry.offset = this.#place.offset;
+		entry.dataOffset = this.#place.offset + alignUp(headerSize + header.namesize, alignment);
 		this.#entry = entry;
 		this.#sum = 0;
 		this.#left = target === undefined ? header.filesize : 0;
@@ -363,13 +345,12 @@ export class CpioParser {
 		if (summed && this.#sum !== entry.check) {
 			const found = `the data's sum 0x${this.#sum?.toString(16)}`;
 			const said = `0x${entry.check.toString(16)}`;
-			throw this.#fieldError(
-				"CPIO_CHECKSUM",
-				"check",
-				"data does not match its checksum",
-				said,
+			const told = `data does not match its checksum (${showBytes(entry.name)})`;
+			throw this.#error("CPIO_CHECKSUM", told, {
+				...fieldPlace("check", entry),
+				expected: said,
 				found,
-			);
+			});
 		}
 		this.#left = alignUp(entry.filesize, alignment) - entry.filesize;
 		this.#state = "padding";
@@ -396,20 +377,16 @@ export class CpioParser {
 	#starved(field: string, length?: number): undefined {
 		if (!this.#ended) return undefined;
 		if (field === "header" && this.#heldSize === 0) {
-			throw this.#error("CPIO_NO_TRAILER", "archive has no trailer", {
-				offset: this.offset,
-				expected: `another entry or ${trailerName}`,
-				found: "the end of the input",
-			});
+			throw noTrailer({ where: this.#where, offset: this.offset }).error;
 		}
 		// A magic that is there in full is the better explanation of a stub.
 		if (field === "header" && this.#heldSize >= magicSize) {
-			readMagic(this.#held, { where: this.#where, offset: this.#start });
+			readMagic(this.#held, this.#place);
 		}
 		const inside = this.#name.length > 0 && field !== "header" && field !== "name";
 		throw this.#error(
 			"CPIO_TRUNCATED",
-			`input ends within ${inside ? `the ${field} of ${showBytes(this.#name)}` : `a ${field}`}`,
+			`input ends within ${inside ? `the ${field} of ${showBytes(this.#name)}` : field === "data" ? "an entry" : `a ${field}`}`,
 			{
 				offset: this.offset,
 				field,
@@ -419,32 +396,7 @@ export class CpioParser {
 		);
 	}
 
-	#fieldError(
-		code: CpioCode,
-		field: (typeof headerFields)[number],
-		summary: string,
-		expected: string,
-		found: number | string,
-	): EkexecError<CpioCode> {
-		const offset = this.#start + magicSize + 8 * headerFields.indexOf(field);
-		const of =
-			this.#name.length > 0 && field !== "namesize"
-				? `${summary} (${showBytes(this.#name)})`
-				: summary;
-		return this.#error(code, of, { offset, field, expected, found: String(found) });
-	}
-
-	#error(
-		code: CpioCode,
-		summary: string,
-		details: { offset: number; field?: string; expected?: string; found?: string; remedy?: string },
-	): EkexecError<CpioCode> {
+	#error(code: CpioCode, summary: string, details: ErrorDetails): EkexecError<CpioCode> {
 		return new EkexecError("check", code, summary, { where: this.#where, ...details });
 	}
-}
-
-function isTrailer(name: Uint8Array): boolean {
-	if (name.length !== trailerName.length) return false;
-	for (let i = 0; i < name.length; i++) if (name[i] !== trailerName.charCodeAt(i)) return false;
-	return true;
 }

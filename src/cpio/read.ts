@@ -1,4 +1,5 @@
-import { type CpioEvent, CpioParser, type ParsedEntry, type ParseOptions } from "./parse.ts";
+import type { CpioEvent, ParsedEntry, ParseOptions } from "./event.ts";
+import { CpioParser } from "./parse.ts";
 
 /** All events of an archive that is whole in memory. Throws as {@link CpioParser.next} does. */
 export function* parseCpio(

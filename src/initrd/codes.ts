@@ -8,6 +8,8 @@ export type InitrdCode =
 	| "INITRD_TREE"
 	/** Something that is no segment of an initrd, or a segment that nothing here can read. */
 	| "INITRD_SEGMENT"
+	/** An initrd to append to that does not read to its end. */
+	| "INITRD_BASE"
 	/** No such entry in the initrd. */
 	| "INITRD_NO_ENTRY"
 	/** An entry that would land outside the folder of extraction, or that the folder cannot take. */
@@ -16,5 +18,5 @@ export type InitrdCode =
 	| "INITRD_OPTION"
 	/** More than a named cap allows. */
 	| "INITRD_LIMIT"
-	/** A manifest that is none. */
+	/** A manifest that is none, or that says something impossible or unknown. */
 	| "INITRD_MANIFEST";

@@ -46,6 +46,8 @@ export async function readContent(
 					else if (event.type === "data") return here ? write(event.bytes) : undefined;
 					else if (event.type === "end" && here) throw found;
 				},
+				// What the kernel passes over was passed over the first time.
+				fault: () => {},
 				wantsData: () => here,
 			},
 			options,

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
 	chmodSync,
@@ -20,13 +19,15 @@ import {
 } from "node:fs";
 import { EkexecError } from "../bytes/index.ts";
 import type { ByteSource, Chunks } from "../compress/index.ts";
-import type { CpioEvent, ParsedEntry } from "../cpio/index.ts";
+import type { CpioEvent, CpioFault, ParsedEntry } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
 import { Folders, native } from "./folder.ts";
 import { matcher } from "./pattern.ts";
+import { plainKey, type Remarked, Remarks } from "./remarks.ts";
 import { type Inode, type Node, Root } from "./root.ts";
 import { type ScanOptions, type Segment, scanInitrd } from "./scan.ts";
 import { ioError } from "./source.ts";
+import { makeSpecial, maxSpecials } from "./special.ts";
 
 export interface ExtractOptions extends ScanOptions {
 	/** Only what these mean, and the folders on the way to it: see the `extract` command. Everything unless told. */
@@ -43,17 +44,28 @@ export interface ExtractResult {
 	readonly segments: readonly Segment[];
 	/** Names that are there now, folders made on the way counted. */
 	readonly extracted: number;
-	/** Devices, fifos and sockets that could not be made, and why. */
-	readonly skipped: readonly { readonly path: Uint8Array; readonly reason: string }[];
+	/**
+	 * What was not extracted, and why: devices, fifos and sockets that could not be made, and entries that a kernel makes
+	 * nothing of either, or removes. In the order of the archives, each as its entry names it.
+	 */
+	readonly skipped: readonly Remarked[];
+	/** What was extracted though a kernel would skip it, or takes it otherwise than it says, and why. */
+	readonly notes: readonly Remarked[];
+	/** More of both than are listed. */
+	readonly omitted: number;
+	/** Names that, without `preserve`, have lost their set-id bits, and those that belong to the process instead of their owner. */
+	readonly lost: { readonly setId: number; readonly owner: number };
 }
-
-/** Each device or fifo costs a process; no tree has this many. */
-const maxSpecials = 10_000;
 
 /**
  * Unpacks an initrd into a folder as a kernel would unpack it into an empty root: later entries win, `..` and absolute
- * names and symlinks stay within that root. Symlinks are made last, so none of the archive's is ever followed on disk, and
- * of those that were there before none is followed either: nothing is written outside the folder.
+ * names and symlinks stay within that root. But for one thing: folders that no entry makes are made, as cpio -d does, so
+ * that nothing is lost which a kernel loses for want of them. Such entries are told in `notes`, as is what replaces something
+ * of another type or is named oddly; what is not extracted is told in `skipped`, both with the reasons that `verify` gives:
+ * an entry below a file, in place of a folder that is not empty, with data where none belongs, and the like.
+ *
+ * Symlinks are made last, so none of the archive's is ever followed on disk, and of those that were there before none is
+ * followed either: nothing is written outside the folder.
  *
  * Permissions are the archive's (without `preserve` less the set-id bits), owners and times the process's own. Files that
  * were there before are an error unless `overwrite`. Throws what {@link scanInitrd} throws, `INITRD_IO`, `INITRD_UNSAFE`;
@@ -70,19 +82,22 @@ export async function extractInitrd(
 			from,
 			{
 				event: (event, segment) => extractor.event(event, segment.index),
+				fault: (fault) => extractor.fault(fault),
 				wantsData: () => extractor.takesData,
 			},
 			options,
 		);
 		extractor.finish();
-		return { segments, extracted: extractor.count, skipped: extractor.skipped };
+		const { skipped, notes, omitted } = extractor.remarks;
+		const { count, lost } = extractor;
+		return { segments, extracted: count, skipped, notes, omitted, lost };
 	} finally {
 		extractor.close();
 	}
 }
 
 class Extractor {
-	readonly skipped: { path: Uint8Array; reason: string }[] = [];
+	readonly remarks = new Remarks();
 	readonly #options: ExtractOptions;
 	readonly #wanted: (key: string) => boolean;
 	readonly #root: Root;
@@ -112,6 +127,18 @@ class Extractor {
 		return names;
 	}
 
+	get lost(): ExtractResult["lost"] {
+		const lost = { setId: 0, owner: 0 };
+		if (this.#options.preserve === true) return lost;
+		const count = ({ permissions, uid, gid }: Inode, names: number): void => {
+			if (permissions >= 0o2000) lost.setId += names;
+			if (uid !== process.geteuid?.() || gid !== process.getegid?.()) lost.owner += names;
+		};
+		for (const [inode, names] of this.#names) count(inode, names.size);
+		for (const { inode } of this.#later) if (inode.kind === "directory") count(inode, 1);
+		return lost;
+	}
+
 	/** Whether the data of the present entry goes anywhere. */
 	get takesData(): boolean {
 		return this.#fd !== undefined;
@@ -124,11 +151,18 @@ class Extractor {
 		else if (event.type === "trailer") this.#root.trailer();
 	}
 
+	/** What the kernel passes over, or takes otherwise than it stands: the parser goes on behind it. */
+	fault(fault: CpioFault): void {
+		if (fault.kernel === "removes") this.#root.unlink(fault.name);
+		if (this.#wanted(plainKey(fault.name))) this.remarks.ofFault(fault);
+	}
+
 	#entry(entry: ParsedEntry, segment: number): void {
-		const { node, takesData } = this.#root.apply(entry, segment);
+		const { node, takesData, troubles } = this.#root.apply(entry, segment);
+		const wanted = this.#wanted(node?.key ?? plainKey(entry.name));
+		if (wanted) this.remarks.ofEntry(entry.name, troubles, node !== undefined);
 		if (node === undefined) return;
 		const { inode } = node;
-		const wanted = this.#wanted(node.key);
 		if (wanted) this.#options.onEntry?.(node.path);
 		if (inode.kind === "directory") {
 			if (wanted) {
@@ -258,31 +292,17 @@ class Extractor {
 		return this.#options.preserve === true ? inode.permissions : inode.permissions & 0o1777;
 	}
 
-	/** Makes a device or fifo by mknod(1), for Node cannot; answers whether it did. */
+	/** Makes a device or fifo, or says why not; answers whether it did. */
 	#special(node: Node): boolean {
 		const { inode } = node;
-		const skip = (reason: string) => {
-			this.skipped.push({ path: node.path, reason });
-			return false;
-		};
-		if (inode.kind === "socket") return skip("a socket is made by the program that listens on it");
-		const device = inode.kind === "character" || inode.kind === "block";
-		if (device && process.geteuid?.() !== 0) return skip("only root can make devices");
-		const path = this.#folders.pathForOthers(node);
-		if (typeof native(path) !== "string") return skip("a device whose name is no plain text");
-		const what =
-			inode.kind === "fifo"
-				? ["p"]
-				: [inode.kind === "block" ? "b" : "c", `${inode.major}`, `${inode.minor}`];
-		if (++this.#specials > maxSpecials) return skip(`more than ${maxSpecials} of its kind`);
-		// With its final permissions at once: changing them later by name could hit something else by then.
-		const mode = (inode.permissions & 0o777).toString(8);
-		const words = ["-m", mode, path, ...what];
-		const { status, stderr, error } = spawnSync("mknod", words, {
-			encoding: "utf8",
-			timeout: 10_000,
+		const reason = makeSpecial(inode, () => {
+			this.#specials += 1;
+			return this.#specials > maxSpecials ? undefined : this.#folders.pathForOthers(node);
 		});
-		if (status !== 0) return skip(error?.message ?? stderr.trim());
+		if (reason !== undefined) {
+			this.remarks.skip(node.path, reason);
+			return false;
+		}
 		if (this.#options.preserve !== true) return true;
 		const own = this.#folders.path(node);
 		attempt(

@@ -4,12 +4,16 @@
  * @module
  */
 export { ByteSource, type Chunks, type Codec, type CodecName, codecs } from "../compress/index.ts";
+export { asManifest } from "./as-manifest.ts";
 export type { InitrdCode } from "./codes.ts";
 export { readContent } from "./content.ts";
-export { type ExtractOptions, type ExtractResult, extractInitrd } from "./extract.ts";
+export {
+	type ExtractOptions,
+	type ExtractResult,
+	extractInitrd,
+} from "./extract.ts";
 export { fileChunks } from "./files.ts";
 export {
-	asManifest,
 	type Change,
 	compareManifests,
 	type Manifest,
@@ -28,7 +32,9 @@ export {
 	packInitrd,
 } from "./pack.ts";
 export { matcher } from "./pattern.ts";
+export type { Program } from "./program.ts";
 export { type ReadRootOptions, readRoot } from "./read.ts";
+export type { Remarked } from "./remarks.ts";
 export { type Applied, type Inode, Node, Root, type RootOptions, type Trouble } from "./root.ts";
 export {
 	type ScanHandler,
@@ -40,5 +46,6 @@ export {
 export type { ContentRef, FileRef, Path, StreamRef } from "./source.ts";
 export { joinSegments, segmentChunks } from "./split.ts";
 export { type ParseTreeOptions, parseTree, readTree } from "./tree.ts";
+export type { Remark } from "./trouble.ts";
 export { type Problem, type VerifyOptions, type VerifyResult, verifyInitrd } from "./verify.ts";
 export { type WalkOptions, walk } from "./walk.ts";

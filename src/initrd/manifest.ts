@@ -1,8 +1,10 @@
-import { EkexecError, parseShown, showBytes } from "../bytes/index.ts";
-import type { InitrdCode } from "./codes.ts";
+import { parseShown, showBytes } from "../bytes/index.ts";
 import type { Inode, Root } from "./root.ts";
 
-/** One name of an initrd's tree as JSON says it. Absent members do not apply to the type. */
+/**
+ * One name of an initrd's tree as JSON says it. Written by {@link manifestOf}, members are absent that do not apply to the
+ * type; written by hand, any but `path` and `type` may be: what is not said is not compared.
+ */
 export interface ManifestEntry {
 	/** Bytes that are no printable UTF-8 as `\xNN`, a backslash doubled. */
 	readonly path: string;
@@ -61,27 +63,6 @@ export function manifestOf(root: Root): Manifest {
 
 export function showPermissions(permissions: number): string {
 	return permissions.toString(8).padStart(4, "0");
-}
-
-/** Checks that a parsed JSON value is a manifest. Throws `INITRD_MANIFEST`. */
-export function asManifest(json: unknown, where?: string): Manifest {
-	const fault = (field: string, expected: string, found: unknown) =>
-		new EkexecError<InitrdCode>("usage", "INITRD_MANIFEST", "not a manifest of an initrd", {
-			where,
-			field,
-			expected,
-			found: JSON.stringify(found) ?? "nothing",
-			remedy: "Make one with: ekexec initrd verify FILE --write-manifest M.json",
-		});
-	const { format, entries } = (json ?? {}) as Partial<Manifest>;
-	if (format !== manifestFormat) throw fault("format", JSON.stringify(manifestFormat), format);
-	if (!Array.isArray(entries)) throw fault("entries", "a list", entries);
-	for (const [index, entry] of (entries as unknown[]).entries()) {
-		const { path, type } = (entry ?? {}) as Partial<ManifestEntry>;
-		if (typeof path !== "string") throw fault(`entries[${index}].path`, "text", path);
-		if (typeof type !== "string") throw fault(`entries[${index}].type`, "text", type);
-	}
-	return json as Manifest;
 }
 
 /** One difference between two trees. */

@@ -110,9 +110,51 @@ export interface PackFileOptions extends PackOptions {
 }
 
 /**
+ * Reads the initrd that something is to be put behind, to its end: a kernel stops unpacking at the first thing that it
+ * cannot read, and would never come to what is appended. Throws `INITRD_BASE`, `INITRD_IO` and the signal's reason.
+ */
+async function checkBase(path: string, signal: AbortSignal | undefined): Promise<void> {
+	// Packing a tree has to start fast, and needs neither.
+	const [{ scanInitrd }, { fileChunks }] = await Promise.all([
+		import("./scan.ts"),
+		import("./files.ts"),
+	]);
+	try {
+		await scanInitrd(
+			fileChunks(path, { signal }),
+			{
+				wantsData: () => false,
+				// What a kernel passes over is no hindrance. Zeros inside an archive are a file that was never whole, and without
+				// a trailer the kernel would take hard links of what is appended for those of the base.
+				fault({ error, kernel }) {
+					if (kernel === "ends") throw error;
+				},
+			},
+			{ where: path, signal },
+		);
+	} catch (error) {
+		if (!(error instanceof EkexecError) || error.kind !== "check") throw error;
+		throw new EkexecError<InitrdCode>(
+			"usage",
+			"INITRD_BASE",
+			`cannot be appended to: ${error.summary}`,
+			{
+				...error.details,
+				remedy:
+					error.code === "COMPRESS_UNSUPPORTED"
+						? "It cannot be read to its end here. Pack what shall follow by itself, and join both with cat: what is compressed may begin anywhere, an archive that is not at a multiple of 4."
+						: "What is appended would be lost, or spoilt. See more with: ekexec initrd verify",
+				cause: error,
+			},
+		);
+	}
+}
+
+/**
  * Writes an initrd to a file, which appears under its name only when it is complete. With `appendTo` the archive becomes
- * one more segment behind that initrd, at a multiple of four. Throws what {@link planCpio} throws, `INITRD_IO`,
- * `INITRD_CHANGED`, what the codec throws, and the signal's reason; the file is then as it was.
+ * one more segment behind that initrd, at a multiple of four; that is read to its end beforehand. Throws what
+ * {@link planCpio} throws, `INITRD_BASE`, `INITRD_IO`, `INITRD_CHANGED`, what the codec throws, and the signal's reason; the
+ * file is then as it was.
  */
 export async function packInitrd(
 	entries: Iterable<CpioEntry<ContentRef>>,
@@ -135,6 +177,7 @@ export async function packInitrd(
 	const all = [...prepared(entries, options)];
 	const first =
 		appendTo === undefined ? planCpio(all, { ...options, offset: early?.length ?? 0 }) : undefined;
+	if (appendTo !== undefined) await checkBase(appendTo, options.signal);
 	const file = await OutputFile.create(path, { base: appendTo, bufferSize: fillSize });
 	try {
 		const start = alignUp(file.size, alignment);

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ByteSource, Chunks } from "../compress/index.ts";
 import type { ParsedEntry } from "../cpio/index.ts";
+import { ProgramReader } from "./program.ts";
 import { type Inode, Root, type Trouble } from "./root.ts";
 import {
 	type ScanHandler,
@@ -13,19 +14,25 @@ import {
 export interface ReadRootOptions extends ScanOptions {
 	/** Compute the SHA-256 of every file's content. Off unless told. */
 	readonly digests?: boolean;
+	/** Recognise programs by their first bytes: {@link Inode.program}. Off unless told. */
+	readonly programs?: boolean;
 	/** Told of what a kernel would skip or replace. */
 	readonly onTrouble?: (trouble: Trouble, entry: ParsedEntry, segment: SegmentStart) => void;
 	/** Sees everything the scan sees, before the tree takes it. */
 	readonly also?: ScanHandler;
 }
 
-/** Reads a whole initrd as the file system that a kernel would make of it. Throws as {@link scanInitrd} does. */
+/**
+ * Reads a whole initrd as the file system that a kernel would make of it; what that skips in silence is told to
+ * `onTrouble` and to `also.fault`, and is no error. Throws as {@link scanInitrd} does.
+ */
 export async function readRoot(
 	from: ByteSource | Chunks,
 	options: ReadRootOptions = {},
 ): Promise<{ readonly root: Root; readonly segments: readonly Segment[] }> {
 	const root = new Root();
 	const { also, digests = false } = options;
+	const programs = options.programs === true ? new ProgramReader() : undefined;
 	let hash: Hash | undefined;
 	let inode: Inode | undefined;
 	const segments = await scanInitrd(
@@ -39,15 +46,26 @@ export async function readRoot(
 					for (const trouble of troubles) options.onTrouble?.(trouble, event.entry, segment);
 					inode = takesData ? node?.inode : undefined;
 					hash = digests && inode !== undefined ? createHash("sha256") : undefined;
-				} else if (event.type === "data") hash?.update(event.bytes);
-				else if (event.type === "end") {
+					programs?.begin();
+				} else if (event.type === "data") {
+					hash?.update(event.bytes);
+					programs?.push(event.bytes);
+				} else if (event.type === "end") {
 					if (hash !== undefined && inode !== undefined) inode.sha256 = hash.digest("hex");
 					hash = undefined;
+					const program = inode === undefined ? undefined : programs?.end();
+					if (inode !== undefined && program !== undefined) inode.program = program;
+					inode = undefined;
 				} else if (event.type === "trailer") root.trailer();
 				return busy;
 			},
+			fault(fault, segment) {
+				also?.fault?.(fault, segment);
+				if (fault.kernel === "removes") root.unlink(fault.name);
+			},
 			wantsData: (entry, segment) =>
 				hash !== undefined ||
+				(programs !== undefined && inode !== undefined) ||
 				(also?.event !== undefined && (also.wantsData?.(entry, segment) ?? true)),
 		},
 		options,

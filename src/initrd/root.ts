@@ -1,6 +1,7 @@
 import { EkexecError, showBytes } from "../bytes/index.ts";
-import { type EntryKind, type ParsedEntry, permissionBits } from "../cpio/index.ts";
+import { type EntryKind, nameMax, type ParsedEntry, permissionBits } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import type { Program } from "./program.ts";
 
 // Names within this file are strings of one character a byte.
 
@@ -16,6 +17,8 @@ export interface Inode {
 	size: number;
 	/** Lower-case hex of a file's SHA-256, where the reader computes it. */
 	sha256?: string;
+	/** How a file would be run, where the reader looks for it; undefined if no kernel runs it. */
+	program?: Program;
 	/** A symlink's. */
 	readonly target: Uint8Array | undefined;
 	readonly major: number;
@@ -58,12 +61,16 @@ export class Node {
 
 /** What a kernel does with an entry that it does not take as it stands. */
 export type Trouble =
-	/** Some folder on the way is missing: the kernel skips the entry in silence. */
+	/** Some folder on the way is missing: the kernel skips the entry in silence. A lenient tree makes it and takes the entry. */
 	| "no-parent"
 	/** Something on the way is no folder: skipped in silence. */
 	| "parent-no-directory"
 	/** Symlinks on the way lead in a circle: skipped in silence. */
 	| "loop"
+	/** A part of its name is longer than NAME_MAX: skipped in silence. */
+	| "name-too-long"
+	/** One more name for something that is gone, or has become a folder: skipped in silence. */
+	| "link-lost"
 	/** A folder that is not empty stands in its place: skipped in silence. */
 	| "directory-not-empty"
 	/** One more name for itself: the kernel takes the name away and then finds nothing to link to. */
@@ -96,7 +103,8 @@ export const maxNameBytes: number = 64 * 1024 * 1024;
 /** Linux follows this many symlinks in one path (include/linux/namei.h, MAXSYMLINKS). */
 const maxSymlinks = 40;
 
-type Walked = { readonly dir: Node; readonly leaf: string } | Trouble;
+/** `implied`: some folder on the way is there only because this tree is lenient. */
+type Walked = { readonly dir: Node; readonly leaf: string; readonly implied: boolean } | Trouble;
 
 /**
  * The file system that an initrd becomes, kept in memory without contents. Entries are applied as do_name(),
@@ -128,6 +136,7 @@ export class Root {
 		if (typeof walked === "string")
 			return { node: undefined, takesData: false, troubles: [...troubles, walked] };
 		const { dir, leaf } = walked;
+		if (walked.implied) troubles.push("no-parent");
 
 		if (entry.kind === "directory") return this.#directory(entry, dir, leaf, troubles);
 		if (leaf === "")
@@ -143,7 +152,8 @@ export class Root {
 
 		const there = dir.children?.get(leaf);
 		if (there !== undefined && (there.inode.kind !== entry.kind || entry.kind === "symlink")) {
-			if (!this.#remove(there, troubles)) return { node: undefined, takesData: false, troubles };
+			if (!this.#remove(there, entry.kind, troubles))
+				return { node: undefined, takesData: false, troubles };
 		} else if (there !== undefined) {
 			// A file is truncated and written again, under all its names; a device keeps its number.
 			own(there.inode, entry);
@@ -165,6 +175,14 @@ export class Root {
 		};
 		if (entry.kind === "file") fillWith(inode, entry, segment);
 		return { node: this.#add(dir, leaf, inode), takesData: entry.kind === "file", troubles };
+	}
+
+	/** Takes a name away, as a kernel does for an entry of which it then makes nothing. A folder goes only if it is empty. */
+	unlink(path: Uint8Array): void {
+		const walked = this.#walk(Buffer.from(path).toString("latin1"), false);
+		if (typeof walked === "string") return;
+		const there = walked.dir.children?.get(walked.leaf);
+		if (there !== undefined) this.#remove(there, undefined, []);
 	}
 
 	/** The name at a path, symlinks followed on the way and, if wanted, at its end. */
@@ -194,7 +212,7 @@ export class Root {
 	#directory(entry: ParsedEntry, dir: Node, leaf: string, troubles: Trouble[]): Applied {
 		let node = leaf === "" ? dir : dir.children?.get(leaf);
 		if (node !== undefined && node.inode.kind !== "directory") {
-			this.#remove(node, troubles);
+			this.#remove(node, entry.kind, troubles);
 			node = undefined;
 		}
 		node ??= this.#add(dir, leaf, directory(0, 0));
@@ -214,14 +232,14 @@ export class Root {
 	): Applied {
 		const old = this.find(Buffer.from(first, "latin1"));
 		const there = dir.children?.get(leaf);
-		if (old === undefined || old.inode.kind === "directory") {
-			return { node: undefined, takesData: false, troubles: [...troubles, "no-parent"] };
-		}
-		if (there !== undefined && !this.#remove(there, troubles)) {
+		// maybe_link() takes away what stands there whatever it is, and then finds out whether it can link.
+		if (there !== undefined && !this.#remove(there, entry.kind, troubles)) {
 			return { node: undefined, takesData: false, troubles };
 		}
-		if (there === old)
+		if (there !== undefined && there === old)
 			return { node: undefined, takesData: false, troubles: [...troubles, "self-link"] };
+		if (old === undefined || old.inode.kind === "directory")
+			return { node: undefined, takesData: false, troubles: [...troubles, "link-lost"] };
 		const node = this.#add(dir, leaf, old.inode);
 		const takesData = entry.kind === "file" && entry.filesize > 0;
 		if (entry.kind === "file") own(old.inode, entry);
@@ -249,13 +267,13 @@ export class Root {
 		return node;
 	}
 
-	/** Takes a name away, as unlink(2) or rmdir(2): false if it is a folder with something in it. */
-	#remove(node: Node, troubles: Trouble[]): boolean {
+	/** Takes a name away for something of a `kind`, as unlink(2) or rmdir(2): false if it is a folder with something in it. */
+	#remove(node: Node, kind: EntryKind | undefined, troubles: Trouble[]): boolean {
 		if (node.children !== undefined && node.children.size > 0) {
 			troubles.push("directory-not-empty");
 			return false;
 		}
-		if (node.inode.kind !== "symlink") troubles.push("replaced");
+		if (node.inode.kind !== "symlink" && node.inode.kind !== kind) troubles.push("replaced");
 		this.#options.onRemove?.(node);
 		node.parent?.children?.delete(node.leaf);
 		node.inode.names -= 1;
@@ -268,16 +286,18 @@ export class Root {
 	#walk(name: string, make: boolean): Walked {
 		let dir = this.root;
 		let hops = 0;
+		let implied = false;
 		const rest = name.split("/").reverse();
 		for (;;) {
 			const part = rest.pop();
-			if (part === undefined) return { dir, leaf: "" };
+			if (part === undefined) return { dir, leaf: "", implied };
 			if (part === "" || part === ".") continue;
+			if (part.length > nameMax) return "name-too-long";
 			if (part === "..") {
 				dir = dir.parent ?? this.root;
 				continue;
 			}
-			if (rest.every((later) => later === "")) return { dir, leaf: part };
+			if (rest.every((later) => later === "")) return { dir, leaf: part, implied };
 			let next = dir.children?.get(part);
 			if (next === undefined) {
 				if (!make) return "no-parent";
@@ -290,7 +310,10 @@ export class Root {
 				if (target.startsWith("/")) dir = this.root;
 				rest.push(...target.split("/").reverse());
 			} else if (next.inode.kind !== "directory") return "parent-no-directory";
-			else dir = next;
+			else {
+				dir = next;
+				implied ||= next.implied;
+			}
 		}
 	}
 }
@@ -326,4 +349,5 @@ function fillWith(inode: Inode, entry: ParsedEntry, segment: number): void {
 	inode.size = entry.filesize;
 	inode.from = { segment, offset: entry.offset };
 	delete inode.sha256;
+	delete inode.program;
 }

@@ -8,7 +8,13 @@ import {
 	IDENTIFY_BYTES,
 	MAX_OUTPUT,
 } from "../compress/index.ts";
-import { type CpioEvent, CpioParser, type ParsedEntry } from "../cpio/index.ts";
+import {
+	type CpioCode,
+	type CpioEvent,
+	type CpioFault,
+	CpioParser,
+	type ParsedEntry,
+} from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
 
 /** Where a segment begins and what it is. */
@@ -41,6 +47,11 @@ export interface ScanHandler {
 	readonly segment?: (start: SegmentStart) => void;
 	/** Offsets in the event count from the file's start where the segment is `none`, else from that of the unpacked stream. */
 	readonly event?: (event: CpioEvent, segment: SegmentStart) => void | Promise<void>;
+	/**
+	 * Told of what no archive should hold, but at which the kernel goes on; then the scan goes on, too. Unless there is such
+	 * a function the first fault is thrown, but for a missing trailer (`CPIO_NO_TRAILER`), which the format leaves open.
+	 */
+	readonly fault?: (fault: CpioFault, segment: SegmentStart) => void;
 	readonly segmentEnd?: (segment: Segment) => void | Promise<void>;
 	/**
 	 * Asked after each `entry` of a file whether its data is wanted; always, unless told. Where it is not, no `data`
@@ -64,7 +75,8 @@ export interface ScanOptions {
  * Goes through an initrd as unpack_to_rootfs() of init/initramfs.c does: NULs are skipped, `0` at a multiple of four
  * begins an archive, anything else must be a compressed stream, and what comes out of that must be archives and NULs
  * again. Memory is constant. Throws `check` errors with offset and segment at the first thing that would end the
- * kernel's unpacking, and `COMPRESS_LIMIT` where the unpacked size passes `maxOutput`.
+ * kernel's unpacking, or that it would skip in silence unless the handler takes faults, and `COMPRESS_LIMIT` where the
+ * unpacked size passes `maxOutput`.
  */
 export async function scanInitrd(
 	from: ByteSource | Chunks,
@@ -115,7 +127,8 @@ async function scan(
 		} else {
 			const name = `segment ${start.index} (${codec.name}, from offset ${offset})`;
 			const parser = new CpioParser({
-				where: where === undefined ? name : `${where}, ${name}, unpacked`,
+				where: `${where === undefined ? "" : `${where}, `}${name}, unpacked`,
+				faults: "event",
 			});
 			const unpacked = codec.decode(source, {
 				maxOutput: left,
@@ -138,7 +151,7 @@ async function scan(
 	}
 }
 
-/** Reads one uncompressed archive, up to its trailer and not a byte further. */
+/** Reads one uncompressed archive, up to its trailer (or, if it has none, behind its last entry) and not a byte further. */
 async function readPlain(
 	source: ByteSource,
 	counter: Counter,
@@ -146,6 +159,8 @@ async function readPlain(
 ): Promise<void> {
 	const parser = new CpioParser({
 		offset: source.offset,
+		faults: "event",
+		foreign: "event",
 		...(where === undefined ? {} : { where }),
 	});
 	for (;;) {
@@ -172,10 +187,15 @@ class Counter {
 		this.#handler = handler;
 	}
 
-	/** Passes on all events that the parser has. Of a `plain` source: stops behind a trailer, and says so. */
+	/** Passes on all events that the parser has. Of a `plain` source: stops at the archive's end, and says so. */
 	async drain(parser: CpioParser, plain?: ByteSource): Promise<boolean> {
 		const beyond = plain && ((bytes: number) => plain.skip(bytes));
 		for (let event = parser.next(); event !== undefined; event = parser.next()) {
+			if (event.type === "fault") {
+				this.#fault(event.fault);
+				if (plain !== undefined && event.fault.kernel === "ends") return true;
+				continue;
+			}
 			if (event.type === "entry") {
 				this.entries += 1;
 				this.#wanted = true;
@@ -194,6 +214,12 @@ class Counter {
 			if (plain !== undefined && event.type === "trailer") return true;
 		}
 		return false;
+	}
+
+	#fault(fault: CpioFault): void {
+		const harmless: CpioCode = "CPIO_NO_TRAILER";
+		if (this.#handler.fault !== undefined) this.#handler.fault(fault, this.#start);
+		else if (fault.error.code !== harmless) throw fault.error;
 	}
 }
 

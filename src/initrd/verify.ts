@@ -1,32 +1,36 @@
 import { createHash } from "node:crypto";
 import { EkexecError, showBytes, text } from "../bytes/index.ts";
 import { type ByteSource, byteSource, type Chunks, type CompressCode } from "../compress/index.ts";
-import type { ParsedEntry } from "../cpio/index.ts";
+import type { CpioCode, ParsedEntry } from "../cpio/index.ts";
+import type { InitrdCode } from "./codes.ts";
+import { checkInit } from "./init.ts";
 import { type Change, compareManifests, type Manifest, manifestOf } from "./manifest.ts";
 import { readRoot } from "./read.ts";
-import { Root, type Trouble } from "./root.ts";
+import { Root } from "./root.ts";
 import type { ScanOptions, Segment, SegmentStart } from "./scan.ts";
+import { type Remark, remarkOf, remarkOfFault } from "./trouble.ts";
 
 export interface VerifyOptions extends ScanOptions {
 	/** What the tree must be. */
 	readonly manifest?: Manifest;
 	/** What the whole file's SHA-256 must be, in hex. */
 	readonly sha256?: string;
-	/** Whether there must be an executable /init. On unless told; a layer by itself has none. */
+	/** Whether there must be an /init that can be run. On unless told; a layer by itself has none. */
 	readonly init?: boolean;
 	/** Compute the SHA-256 of each file for {@link VerifyResult.found}. On if there is a manifest. */
 	readonly digests?: boolean;
 }
 
-/** Something that a kernel trips over (`error`), or that is odd but works (`warning`). */
-export interface Problem {
-	readonly level: "error" | "warning";
-	/** Closed set: codes of errors of this room and those below it, and those of the checks here. */
-	readonly code: string;
-	readonly message: string;
+/**
+ * Something that a kernel trips over (`error`), or that is odd but works (`warning`). Codes are a closed set: those of errors
+ * of this room and those below it, and those of the checks here.
+ */
+export interface Problem extends Remark {
 	readonly segment?: number;
 	/** Offset in the file, or in the unpacked stream of a compressed segment. */
 	readonly offset?: number;
+	/** Whether the offset is one of the unpacked stream. */
+	readonly unpacked?: true;
 	readonly path?: string;
 }
 
@@ -47,40 +51,11 @@ export interface VerifyResult {
 /** More problems of one input help nobody, and memory has an end. */
 const maxProblems = 1000;
 
-const troubles: Readonly<Record<Trouble, readonly [Problem["level"], string, string]>> = {
-	"no-parent": [
-		"error",
-		"VERIFY_NO_PARENT",
-		"no entry before it makes its folder: the kernel skips it in silence",
-	],
-	"parent-no-directory": [
-		"error",
-		"VERIFY_PARENT",
-		"its folder is no folder: the kernel skips it in silence",
-	],
-	loop: [
-		"error",
-		"VERIFY_LOOP",
-		"symlinks on its path lead in a circle: the kernel skips it in silence",
-	],
-	"directory-not-empty": [
-		"error",
-		"VERIFY_NOT_EMPTY",
-		"it would replace a folder that is not empty: the kernel skips it in silence",
-	],
-	"self-link": [
-		"error",
-		"VERIFY_SELF_LINK",
-		"it is a hard link to itself: the kernel removes the file",
-	],
-	replaced: ["warning", "VERIFY_REPLACED", "it replaces something of another type"],
-	"dot-dot": ["warning", "VERIFY_DOT_DOT", "its name holds .."],
-};
-
 /**
  * Reads an initrd to its end and looks for all that a kernel would trip over: whatever ends its unpacking, whatever it
- * skips in silence, formats that some kernels do not read, early microcode where it is not found, a missing /init; and
- * compares with a manifest and a digest. Never throws for what is wrong with the input: that is the result.
+ * skips in silence, formats that some kernels do not read, early microcode where it is not found, an /init that is missing or
+ * cannot be run; and compares with a manifest and a digest. It goes on where the kernel does; what is not looked at is told.
+ * Never throws for what is wrong with the input: that is the result.
  */
 export async function verifyInitrd(
 	from: ByteSource | Chunks,
@@ -94,19 +69,27 @@ export async function verifyInitrd(
 	};
 	const { manifest, init = true } = options;
 	const digest = createHash("sha256");
-	const source = byteSource(hashed(from, digest));
+	const { where } = options;
+	const source = byteSource(hashed(from, digest), where === undefined ? {} : { where });
 	const segments: Segment[] = [];
+	let current: SegmentStart | undefined;
 	let found = new Root();
 	try {
 		const read = await readRoot(source, {
 			...options,
 			digests: options.digests ?? manifest !== undefined,
+			programs: init,
 			onTrouble: (trouble, entry, segment) => {
-				const [level, code, message] = troubles[trouble];
-				report({ level, code, message, ...placeOf(entry, segment) });
+				report({ ...remarkOf(trouble), ...placeOf(entry, segment) });
 			},
 			also: {
-				segment: (start) => checkStart(start, report),
+				segment(start) {
+					current = start;
+					checkStart(start, report);
+				},
+				fault(fault, segment) {
+					report({ ...remarkOfFault(fault), ...placeOf(fault, segment) });
+				},
 				event(event, segment) {
 					if (event.type === "entry") checkEntry(event.entry, segment, report);
 				},
@@ -123,16 +106,21 @@ export async function verifyInitrd(
 				code: "VERIFY_EMPTY",
 				message: "nothing in it but NULs, or nothing at all",
 			});
-		} else if (init) checkInit(found, report);
+		} else if (init) {
+			const remark = checkInit(found);
+			if (remark !== undefined) report({ ...remark, path: "/init" });
+		}
 	} catch (error) {
 		if (!(error instanceof EkexecError) || error.kind !== "check") throw error;
 		const { offset } = error.details;
 		const dot = error.message.endsWith(".") ? "" : ".";
+		const unpacked = current?.kind !== "none" && insideArchive.has(error.code);
 		report({
 			level: "error",
 			code: error.code,
-			message: `${error.message}${dot} ${ourLimits.has(error.code) ? "Nothing was looked at" : "The kernel unpacks nothing"} from here on.`,
+			message: `${error.message}${dot} ${endsUnpacking.has(error.code) ? "The kernel unpacks nothing" : "Nothing was looked at"} from here on.`,
 			...(typeof offset === "number" ? { offset } : {}),
+			...(unpacked && typeof offset === "number" ? { unpacked } : {}),
 		});
 		// The digest is of the whole file, whatever is in it.
 		for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next());
@@ -170,16 +158,42 @@ async function* hashed(
 }
 
 function placeOf(
-	entry: ParsedEntry,
+	entry: Pick<ParsedEntry, "offset" | "name">,
 	segment: SegmentStart,
-): Pick<Problem, "segment" | "offset" | "path"> {
-	return { segment: segment.index, offset: entry.offset, path: showBytes(entry.name) };
+): Pick<Problem, "segment" | "offset" | "unpacked" | "path"> {
+	return {
+		segment: segment.index,
+		offset: entry.offset,
+		...(segment.kind === "none" ? {} : { unpacked: true }),
+		...(entry.name.length > 0 ? { path: showBytes(entry.name) } : {}),
+	};
 }
 
-/** What a kernel may well read, but this program does not. */
-const ourLimits: ReadonlySet<string> = new Set<CompressCode>([
-	"COMPRESS_UNSUPPORTED",
-	"COMPRESS_LIMIT",
+/** What ends the scan of an archive. */
+const insideArchive: ReadonlySet<string> = new Set<CpioCode>([
+	"CPIO_ALIGNMENT",
+	"CPIO_CHECKSUM",
+	"CPIO_HEX",
+	"CPIO_MAGIC",
+	"CPIO_NAME",
+	"CPIO_SIZE",
+	"CPIO_TRAILING",
+	"CPIO_TRUNCATED",
+]);
+
+/** Of what ends the scan, that which ends a kernel's unpacking, too. Other things it may well read, or read differently. */
+const endsUnpacking: ReadonlySet<string> = new Set<CpioCode | CompressCode | InitrdCode>([
+	"CPIO_ALIGNMENT",
+	"CPIO_CHECKSUM",
+	"CPIO_HEX",
+	"CPIO_MAGIC",
+	"CPIO_NAME",
+	"CPIO_TRAILING",
+	"CPIO_TRUNCATED",
+	"COMPRESS_CORRUPT",
+	"COMPRESS_TRUNCATED",
+	"COMPRESS_UNKNOWN",
+	"INITRD_SEGMENT",
 ]);
 
 /** RFC 1952, 2.3.1: all flags but FTEXT (1), which says nothing, and FNAME (8), behind which lib/decompress_inflate.c skips. */
@@ -237,22 +251,5 @@ function checkEntry(
 			message: "the kernel looks for this in an uncompressed archive at the very start only",
 			...placeOf(entry, segment),
 		});
-	}
-}
-
-function checkInit(root: Root, report: (problem: Problem) => void): void {
-	const path = "/init";
-	const found = root.find(Buffer.from("init"), true);
-	const level = "error";
-	if (found === undefined) {
-		const dangling = root.find(Buffer.from("init"))?.inode.kind === "symlink";
-		const message = dangling
-			? "leads to nothing"
-			: "is missing: the kernel would look for a root file system instead";
-		report({ level, code: "VERIFY_NO_INIT", message: `${message}`, path });
-	} else if (found.inode.kind !== "file" || found.inode.size === 0) {
-		report({ level, code: "VERIFY_NO_INIT", message: "is no file with content", path });
-	} else if ((found.inode.permissions & 0o111) === 0) {
-		report({ level, code: "VERIFY_NO_INIT", message: "is not executable", path });
 	}
 }

@@ -46,7 +46,7 @@ function make(random: Random): Uint8Array {
 			const record = one(random);
 			archive = Buffer.concat([archive, record]);
 		}
-		archive = Buffer.concat([archive, packCpio([])]);
+		if (!random.chance(8)) archive = Buffer.concat([archive, packCpio([])]);
 		parts.push(random.chance(3) ? gzipSync(archive) : archive, new Uint8Array(4 * random.below(3)));
 		const size = parts.reduce((sum, part) => sum + part.length, 0);
 		parts.push(new Uint8Array((4 - (size % 4)) % 4));
@@ -71,6 +71,13 @@ function one(random: Random): Uint8Array {
 	record.set(Buffer.from(path), 110);
 	if (random.chance(2)) record.set(Buffer.from(`0000000${random.below(3)}`), 6);
 	if (random.chance(2)) record.set(Buffer.from("00000002"), 6 + 8 * 4);
+	// What a kernel passes over: types that are none or have more than 16 bits, data and names of sizes that cannot be.
+	if (random.chance(10)) {
+		const mode = random.pick(["000001a4", "000181a4", "000041ed", "0000a1ff", "000021b0"] as const);
+		record.set(Buffer.from(mode), 14);
+	}
+	if (random.chance(20))
+		record.set(Buffer.from(random.pick(["00000000", "00001004"] as const)), 94);
 	return record;
 }
 

@@ -17,7 +17,7 @@ import { type ExtractOptions, extractInitrd } from "../../src/initrd/index.ts";
 import { pathsBelow, scratch } from "./tree-on-disk.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/cpio/", import.meta.url));
-let place = scratch();
+let place: ReturnType<typeof scratch>;
 beforeEach(() => {
 	place = scratch();
 });
@@ -29,6 +29,24 @@ const extract = (bytes: Uint8Array, options: ExtractOptions = {}, folder = "out"
 const archive = (...entries: CpioEntry<never>[]) => packCpio(entries, { sort: false });
 /** Regular files, folders and symlinks below `out`. */
 const listing = () => pathsBelow(at("out"));
+
+test("what is lost of owners and set-id bits is counted", async () => {
+	const [uid = 0, gid = 0] = [process.geteuid?.(), process.getegid?.()];
+	const bytes = archive(
+		{ kind: "directory", name: "d", mode: 0o2755, uid, gid },
+		{ kind: "file", name: "d/su", mode: 0o4755, uid, gid },
+		{ kind: "link", name: "d/su2", target: "d/su" },
+		{ kind: "file", name: "mail", mode: 0o644, uid: uid + 7, gid },
+		{ kind: "file", name: "t", mode: 0o1644, uid, gid },
+	);
+	expect((await extract(bytes)).lost).toEqual({ setId: 3, owner: 1 });
+	expect(statSync(at("out/d/su")).mode % 0o10000).toBe(0o755);
+	// Where owners can be kept nothing is lost.
+	if (uid !== 0) return;
+	const kept = await extract(bytes, { preserve: true }, "kept");
+	expect(kept.lost).toEqual({ setId: 0, owner: 0 });
+	expect(statSync(at("kept/d/su")).mode % 0o10000).toBe(0o4755);
+});
 
 describe("nothing leaves the folder", () => {
 	const hostile = (name: string) => readFileSync(`${fixtures}hostile/${name}.cpio`);
@@ -188,6 +206,108 @@ describe("as the kernel unpacks", () => {
 				.sort(),
 		).toEqual(["6c", "ff8041"]);
 		expect(readlinkSync(at("out/l"), { encoding: "buffer" }).toString("hex")).toBe("ff8041");
+	});
+});
+
+describe("what a kernel would not do is told", () => {
+	const told = async (bytes: Uint8Array, options: ExtractOptions = {}) => {
+		const { skipped, notes, omitted } = await extract(bytes, options);
+		const lines = (list: typeof skipped) =>
+			list.map(({ path, reason }) => `${Buffer.from(path)}: ${reason}`);
+		return { skipped: lines(skipped), notes: lines(notes), omitted };
+	};
+	/** An archive without the folders that the writer implies. */
+	const bare = (...entries: CpioEntry<never>[]) => {
+		const bytes = Buffer.from(archive(...entries));
+		const parts: Buffer[] = [];
+		const starts: number[] = [];
+		for (let at = 0; at !== -1; at = bytes.indexOf("070701", at + 6)) starts.push(at);
+		starts.forEach((start, i) => {
+			const mode = bytes.subarray(start + 14, start + 22).toString();
+			const name = bytes.subarray(start + 110, bytes.indexOf(0, start + 110)).toString();
+			const listed = entries.some((entry) => entry.name === name);
+			if (mode !== "000041ed" || listed) parts.push(bytes.subarray(start, starts[i + 1]));
+		});
+		return Buffer.concat(parts);
+	};
+	const noFolder = "no entry before it makes its folder: the kernel skips it in silence";
+
+	test("folders that nothing makes: extracted, with a note, until an entry makes them", async () => {
+		const bytes = Buffer.concat([
+			bare({ kind: "file", name: "a/b/c" }, { kind: "file", name: "a/d" }),
+			bare({ kind: "directory", name: "a" }, { kind: "file", name: "a/e" }),
+			bare({ kind: "file", name: "a/b/f" }),
+		]);
+		expect(await told(bytes)).toEqual({
+			skipped: [],
+			notes: [`a/b/c: ${noFolder}`, `a/d: ${noFolder}`, `a/b/f: ${noFolder}`],
+			omitted: 0,
+		});
+		expect(listing()).toEqual(["a", "a/b", "a/b/c", "a/b/f", "a/d", "a/e"]);
+	});
+
+	test("through a symlink to where nothing is", async () => {
+		const bytes = Buffer.concat([
+			archive({ kind: "symlink", name: "l", target: "/tmp/x" }),
+			bare({ kind: "file", name: "l/pwn" }),
+		]);
+		expect(await told(bytes)).toMatchObject({ skipped: [], notes: [`l/pwn: ${noFolder}`] });
+		expect(listing()).toEqual(["l", "tmp", "tmp/x", "tmp/x/pwn"]);
+	});
+
+	test("what is lost: below a file, over a full folder, with a name too long, with data where none belongs", async () => {
+		const long = "n".repeat(256);
+		const tooLong = packCpio([{ kind: "file", name: "n".repeat(254) }]);
+		tooLong.set(Buffer.from("00000101"), 6 + 8 * 11);
+		const longName = Buffer.concat([
+			tooLong.subarray(0, 110),
+			Buffer.from(`${long}\0\0`),
+			tooLong.subarray(368),
+		]);
+		const bytes = Buffer.concat([
+			archive({ kind: "file", name: "f" }, { kind: "file", name: "d/f" }),
+			bare({ kind: "file", name: "f/x" }),
+			archive({ kind: "file", name: "d", content: "lost" }),
+			longName,
+			readFileSync(`${fixtures}hostile/directory-with-data.cpio`),
+			archive({ kind: "file", name: "last" }),
+		]);
+		const { skipped, notes } = await told(bytes);
+		expect(skipped).toEqual([
+			"f/x: its folder is no folder: the kernel skips it in silence",
+			"d: it would replace a folder that is not empty: the kernel skips it in silence",
+			`${long}: a part of its name is longer than 255 bytes (NAME_MAX): the kernel skips it in silence`,
+			"d: a directory has data; expected 0; found 4: the kernel skips it in silence",
+		]);
+		expect(notes).toEqual([]);
+		expect(listing()).toEqual(["d", "d/f", "f", "last"]);
+	});
+
+	test("what gives way to another type, and what an odd entry removes", async () => {
+		const bytes = Buffer.concat([
+			archive({ kind: "file", name: "f" }, { kind: "file", name: "a" }),
+			archive({ kind: "directory", name: "f" }),
+			readFileSync(`${fixtures}hostile/mode-unknown.cpio`),
+		]);
+		const { skipped, notes } = await told(bytes);
+		expect(notes).toEqual(["f: it replaces something of another type"]);
+		expect(skipped).toEqual([
+			"a: type of the entry is unknown; expected a type of inode(7); found 0170644: the kernel removes what has its name and makes nothing of use",
+		]);
+		expect(listing()).toEqual(["f"]);
+	});
+
+	test("only of what was asked for, and no more than anyone reads", async () => {
+		const orphan = bare({ kind: "file", name: "f/x" }).subarray(0, 116);
+		const many = Buffer.concat([
+			archive({ kind: "file", name: "f" }),
+			...Array.from({ length: 10_005 }, () => orphan),
+			archive(),
+		]);
+		const { skipped, omitted } = await told(many);
+		expect([skipped.length, omitted]).toEqual([10_000, 5]);
+		expect((await extract(many, { patterns: ["g"] }, "g")).skipped).toEqual([]);
+		expect((await extract(many, { patterns: ["f"] }, "h")).skipped.length).toBe(10_000);
 	});
 });
 

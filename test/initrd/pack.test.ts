@@ -32,7 +32,7 @@ import {
 import { deviceNumber } from "../../src/initrd/walk.ts";
 import { scratch, snapshot } from "./tree-on-disk.ts";
 
-let place = scratch();
+let place: ReturnType<typeof scratch>;
 beforeEach(() => {
 	place = scratch();
 });

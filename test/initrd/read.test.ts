@@ -16,6 +16,7 @@ import {
 	scanInitrd,
 	verifyInitrd,
 } from "../../src/initrd/index.ts";
+import { elf } from "./programs.ts";
 
 const fixture = (name: string): Uint8Array =>
 	readFileSync(fileURLToPath(new URL(`../../fixtures/cpio/${name}.cpio`, import.meta.url)));
@@ -26,7 +27,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 const packed = (codec: "gzip" | "xz", ...entries: CpioEntry<never>[]) =>
 	collect(initrdChunks(entries, { codec: codecs[codec] }));
-const init: CpioEntry<never> = { kind: "file", name: "init", mode: 0o755, content: "#!/bin/sh\n" };
+const init: CpioEntry<never> = { kind: "file", name: "init", mode: 0o755, content: elf() };
 const early = microcodeArchive({ amd: new Uint8Array(100).fill(1) });
 
 describe("segments", () => {
@@ -88,11 +89,6 @@ describe("segments", () => {
 			"text behind the archive in a compressed stream",
 			"CPIO_TRAILING",
 			() => collect(codecs.gzip.compress([packCpio([init]), Buffer.from("text")])),
-		],
-		[
-			"an archive without trailer in a compressed stream",
-			"CPIO_NO_TRAILER",
-			() => collect(codecs.gzip.compress([fixture("hostile/no-trailer")])),
 		],
 	])("%s: %s", async (_what, code, make) => {
 		await expect(scanInitrd([await make()])).rejects.toMatchObject({ code, kind: "check" });

@@ -1,0 +1,50 @@
+import type { CpioFault } from "../cpio/index.ts";
+import type { Trouble } from "./root.ts";
+import { remarkOf, remarkOfFault } from "./trouble.ts";
+
+/** A name, and what there is to say of it: with the words of `verify`, where that has something to say. */
+export interface Remarked {
+	readonly path: Uint8Array;
+	readonly reason: string;
+}
+
+/** More of them help nobody, and memory has an end. */
+const maxRemarks = 10_000;
+
+/** What there is to say of an extraction: see `ExtractResult`. */
+export class Remarks {
+	readonly skipped: Remarked[] = [];
+	readonly notes: Remarked[] = [];
+	omitted = 0;
+
+	skip(path: Uint8Array, reason: string): void {
+		this.#add(this.skipped, path, reason);
+	}
+
+	/** `made`: whether the entry has a place in the tree. */
+	ofEntry(name: Uint8Array, troubles: readonly Trouble[], made: boolean): void {
+		for (const trouble of troubles) {
+			if (made) this.#add(this.notes, name, remarkOf(trouble).message);
+			// The last one is why it has none.
+			else if (trouble === troubles.at(-1)) this.skip(name, remarkOf(trouble).message);
+		}
+	}
+
+	ofFault(fault: CpioFault): void {
+		// Where only the trailer is missing every entry is there.
+		if (fault.error.code === "CPIO_NO_TRAILER") return;
+		const list = fault.kernel === "takes" ? this.notes : this.skipped;
+		this.#add(list, fault.name, remarkOfFault(fault).message);
+	}
+
+	#add(list: Remarked[], path: Uint8Array, reason: string): void {
+		if (this.skipped.length + this.notes.length < maxRemarks) list.push({ path, reason });
+		else this.omitted += 1;
+	}
+}
+
+/** The path that a name says, for what never got a place in the tree; one character a byte. */
+export function plainKey(name: Uint8Array): string {
+	const parts = Buffer.from(name).toString("latin1").split("/");
+	return parts.filter((part) => part !== "" && part !== "." && part !== "..").join("/") || ".";
+}
