@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { type Command, command } from "./command.ts";
 
 export const initrdExtract: Command = command({
@@ -11,7 +10,8 @@ export const initrdExtract: Command = command({
 			type: "string",
 			array: true,
 			default: [],
-			describe: "Only these: * and ? within a name, ** across folders; a folder means all in it",
+			describe:
+				"Only these: * and ? within a name, ** across folders, [a-z] and [!a-z] for one of a set or none of it, \\ makes the next one plain, \\xNN is a byte; a folder means all in it",
 		},
 	},
 	options: {
@@ -25,7 +25,7 @@ export const initrdExtract: Command = command({
 			alias: "p",
 			type: "boolean",
 			default: false,
-			describe: "Owners (as root), times and set-id bits, too",
+			describe: "Owners, times and set-id bits, too; only root can",
 		},
 		overwrite: {
 			type: "boolean",
@@ -39,43 +39,7 @@ export const initrdExtract: Command = command({
 		["ekexec initrd extract initrd.img -C . 'etc/**/*.conf' lib/modules", "Some of it"],
 	],
 	async run(args, io) {
-		const { EkexecError, showBytes } = await import("../bytes/index.ts");
-		const { extractInitrd } = await import("../initrd/index.ts");
-		const { openInput } = await import("./initrd-io.ts");
-		const input = await openInput(args.file, io, "extracting");
-		try {
-			const { extracted, skipped } = await extractInitrd(
-				input.chunks(),
-				resolve(io.cwd, args.directory),
-				{
-					where: input.where,
-					patterns: args.pattern,
-					preserve: args.preserve,
-					overwrite: args.overwrite,
-					signal: io.signal,
-				},
-			);
-			for (const { path, reason } of skipped)
-				io.stderr.write(`skipped ${showBytes(path)}: ${reason}\n`);
-			if (args.json) {
-				const left = skipped.map(({ path, reason }) => ({ path: showBytes(path), reason }));
-				io.stdout.write(`${JSON.stringify({ extracted, skipped: left })}\n`);
-			}
-			if (extracted === 0 && skipped.length === 0 && args.pattern.length > 0) {
-				throw new EkexecError(
-					"check",
-					"INITRD_NO_ENTRY",
-					"nothing in the initrd is meant by the patterns",
-					{
-						where: input.where,
-						field: args.pattern.join(" "),
-						remedy: "See what there is with: ekexec initrd list",
-					},
-				);
-			}
-			return 0;
-		} finally {
-			await input.close();
-		}
+		const { extractFromCommandLine } = await import("./initrd-extract-run.ts");
+		return extractFromCommandLine(args, io);
 	},
 });

@@ -1,16 +1,23 @@
-import { showBytes } from "../bytes/index.ts";
-import { type ParsedEntry, showMode } from "../cpio/index.ts";
+import { EkexecError } from "../bytes/index.ts";
 import {
-	type ManifestEntry,
 	manifestOf,
 	readRoot,
+	type ScanHandler,
 	type Segment,
 	scanInitrd,
-	showPermissions,
 } from "../initrd/index.ts";
 import type { Io } from "./command.ts";
 import { openInput, writeAll } from "./initrd-io.ts";
-import { showSize } from "./progress.ts";
+import {
+	asListed,
+	entryJson,
+	latin1,
+	longLine,
+	nameLine,
+	segmentJson,
+	segmentTable,
+} from "./initrd-list-show.ts";
+import { atOdds, emptyInitrd } from "./initrd-usage.ts";
 
 export interface ListArguments {
 	readonly file: string;
@@ -24,28 +31,33 @@ export interface ListArguments {
 /** Text is gathered up to this size before it is written. */
 const pageSize = 64 * 1024;
 
+/** A list in the making. */
+interface Listing {
+	readonly args: ListArguments;
+	readonly io: Io;
+	readonly page: Page;
+	readonly chunks: AsyncIterable<Uint8Array>;
+	readonly options: { readonly where: string; readonly signal: AbortSignal };
+	/** Gathers the segments that were read whole. */
+	readonly also: ScanHandler;
+	readonly segments: readonly Segment[];
+}
+
 /** What `initrd list` does. */
 export async function listFromCommandLine(args: ListArguments, io: Io): Promise<number> {
+	checkTogether(args);
 	const input = await openInput(args.file, io, "reading");
 	const page = new Page(io);
+	const segments: Segment[] = [];
+	const also: ScanHandler = {
+		segmentEnd: (segment) => void segments.push(segment),
+		wantsData: () => false,
+	};
 	const options = { where: input.where, signal: io.signal };
+	const list = args.segments ? listSegments : args.merged ? listMerged : listEntries;
 	try {
-		if (args.segments) {
-			const segments = await scanInitrd(input.chunks(), { wantsData: () => false }, options);
-			page.add(
-				args.json
-					? `${JSON.stringify({ segments: segments.map(segmentJson) }, undefined, "\t")}\n`
-					: segmentTable(segments),
-			);
-		} else if (args.merged) {
-			const { root, segments } = await readRoot(input.chunks(), { ...options, digests: args.json });
-			const { entries } = manifestOf(root);
-			if (args.json)
-				page.add(
-					`${JSON.stringify({ entries, segments: segments.map(segmentJson) }, undefined, "\t")}\n`,
-				);
-			else for (const node of root.nodes()) page.add(name(node.path, args, io));
-		} else await listEntries(args, io, page, input.chunks(), options);
+		await list({ args, io, page, chunks: input.chunks(), options, also, segments });
+		if (segments.length === 0) throw emptyInitrd(input.where);
 	} finally {
 		await page.flush();
 		await input.close();
@@ -53,34 +65,86 @@ export async function listFromCommandLine(args: ListArguments, io: Io): Promise<
 	return 0;
 }
 
-async function listEntries(
-	args: ListArguments,
-	io: Io,
-	page: Page,
-	chunks: AsyncIterable<Uint8Array>,
-	options: { where: string; signal: AbortSignal },
-): Promise<void> {
+/** Refuses what would be dropped in silence. */
+function checkTogether({ long, segments, merged, json, null: nul }: ListArguments): void {
+	const instead = "Leave one of them out.";
+	if (segments && merged) throw atOdds("--merged", "--segments", instead);
+	if (segments && long) throw atOdds("--long", "--segments", instead);
+	if (nul && segments) throw atOdds("--null", "--segments", instead);
+	if (nul && json) throw atOdds("--null", "--json", "Names in JSON are quoted.");
+	if (nul && long) throw atOdds("--null", "--long", instead);
+}
+
+async function listSegments(listing: Listing): Promise<void> {
+	const { args, page, chunks, options, also, segments } = listing;
+	const add = (error?: unknown) =>
+		page.add(
+			args.json
+				? `${latin1(JSON.stringify({ segments: segments.map(segmentJson), ...failure(error) }, undefined, "\t"))}\n`
+				: segmentTable(segments),
+		);
+	try {
+		await scanInitrd(chunks, also, options);
+	} catch (error) {
+		// What is whole of a damaged one is of use.
+		if (args.json || segments.length > 0) add(error);
+		throw error;
+	}
+	add();
+}
+
+async function listMerged(listing: Listing): Promise<void> {
+	const { args, io, page, chunks, options, also, segments } = listing;
+	const { root } = await readRoot(chunks, { ...options, digests: args.json, also });
+	if (args.json) {
+		const { entries } = manifestOf(root);
+		page.add(
+			`${latin1(JSON.stringify({ entries, segments: segments.map(segmentJson) }, undefined, "\t"))}\n`,
+		);
+		return;
+	}
+	for (const { path, inode } of root.nodes()) {
+		page.add(args.long ? longLine({ ...inode, name: path }, io) : nameLine(path, args.null, io));
+		if (page.full) await page.flush();
+	}
+}
+
+async function listEntries(listing: Listing): Promise<void> {
+	const { args, io, page, chunks, options, also, segments } = listing;
 	let first = true;
+	const event: ScanHandler["event"] = (event, segment) => {
+		if (event.type !== "entry") return undefined;
+		const { entry } = event;
+		if (args.json) {
+			page.add(
+				`${first ? "" : ","}\n${JSON.stringify({ segment: segment.index, ...entryJson(entry) })}`,
+			);
+			first = false;
+		} else
+			page.add(args.long ? longLine(asListed(entry), io) : nameLine(entry.name, args.null, io));
+		return page.full ? page.flush() : undefined;
+	};
+	const end = (error?: unknown) => {
+		if (!args.json) return;
+		// The object that the list of entries stands in goes on behind it.
+		const rest = JSON.stringify({ segments: segments.map(segmentJson), ...failure(error) });
+		page.add(latin1(`],\n${rest.slice(1)}\n`));
+	};
 	if (args.json) page.add('{"entries":[');
-	const segments = await scanInitrd(
-		chunks,
-		{
-			event(event, segment) {
-				if (event.type !== "entry") return undefined;
-				const { entry } = event;
-				if (args.json) {
-					page.add(
-						`${first ? "" : ","}\n${JSON.stringify({ segment: segment.index, ...entryJson(entry) })}`,
-					);
-					first = false;
-				} else page.add(args.long ? longLine(entry, io) : name(entry.name, args, io));
-				return page.full ? page.flush() : undefined;
-			},
-			wantsData: () => false,
-		},
-		options,
-	);
-	if (args.json) page.add(`],\n"segments":${JSON.stringify(segments.map(segmentJson))}}\n`);
+	try {
+		await scanInitrd(chunks, { ...also, event }, options);
+	} catch (error) {
+		end(error);
+		throw error;
+	}
+	end();
+}
+
+/** Why what is listed is not all. */
+function failure(error: unknown): { error?: { code: string; message: string } } {
+	if (error === undefined) return {};
+	if (error instanceof EkexecError) return { error: { code: error.code, message: error.message } };
+	return { error: { code: "CLI_FAILED", message: String(error) } };
 }
 
 class Page {
@@ -108,79 +172,4 @@ class Page {
 		this.#size = 0;
 		if (bytes.length > 0) await writeAll(this.#io.stdout, bytes);
 	}
-}
-
-/** A name as one character a byte: for a program as it is, for a terminal without anything that could drive it. */
-function shown(bytes: Uint8Array, io: Io): string {
-	return io.terminal.stdout ? latin1(showBytes(bytes)) : Buffer.from(bytes).toString("latin1");
-}
-
-function latin1(text: string): string {
-	return Buffer.from(text).toString("latin1");
-}
-
-function name(bytes: Uint8Array, args: ListArguments, io: Io): string {
-	return args.null ? `${Buffer.from(bytes).toString("latin1")}\0` : `${shown(bytes, io)}\n`;
-}
-
-function longLine(entry: ParsedEntry, io: Io): string {
-	const device = entry.kind === "character" || entry.kind === "block";
-	const size = device ? `${entry.rdevmajor}, ${entry.rdevminor}` : String(entry.filesize);
-	const time = new Date(entry.mtime * 1000).toISOString().slice(0, 19).replace("T", " ");
-	const target = entry.target === undefined ? "" : ` -> ${shown(entry.target, io)}`;
-	const owner = `${String(entry.uid).padStart(5)} ${String(entry.gid).padStart(5)}`;
-	return `${showMode(entry.mode)} ${String(entry.nlink).padStart(3)} ${owner} ${size.padStart(10)} ${time} ${shown(entry.name, io)}${target}\n`;
-}
-
-/** An entry as the archive says it, in the words of a manifest. */
-function entryJson(
-	entry: ParsedEntry,
-): Partial<ManifestEntry> & { mtime: number; nlink: number; ino: number; offset: number } {
-	return {
-		path: latin1(showBytes(entry.name)),
-		type: entry.kind,
-		mode: showPermissions(entry.mode % 0o10000),
-		uid: entry.uid,
-		gid: entry.gid,
-		mtime: entry.mtime,
-		nlink: entry.nlink,
-		ino: entry.ino,
-		offset: entry.offset,
-		...(entry.kind === "file" ? { size: entry.filesize } : {}),
-		...(entry.target === undefined ? {} : { target: latin1(showBytes(entry.target)) }),
-		...(entry.kind === "character" || entry.kind === "block"
-			? { major: entry.rdevmajor, minor: entry.rdevminor }
-			: {}),
-	};
-}
-
-function segmentJson(segment: Segment): Omit<Segment, "head"> {
-	const { head: _, ...rest } = segment;
-	return rest;
-}
-
-function segmentTable(segments: readonly Segment[]): string {
-	const rows = segments.map((segment) => [
-		String(segment.index),
-		segment.kind === "none" ? "cpio" : segment.kind,
-		String(segment.offset),
-		String(segment.length),
-		String(segment.unpackedSize),
-		String(segment.entries),
-		segment.kind === "none"
-			? ""
-			: `${showSize(segment.length)} from ${showSize(segment.unpackedSize)}`,
-	]);
-	const head = ["segment", "kind", "offset", "length", "unpacked", "entries", ""];
-	const widths = head.map((title, i) =>
-		Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
-	);
-	const line = (row: readonly string[]) =>
-		row
-			.map((cell, i) =>
-				i === 1 || i === 6 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
-			)
-			.join("  ")
-			.trimEnd();
-	return `${[head, ...rows].map(line).join("\n")}\n`;
 }

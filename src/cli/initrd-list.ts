@@ -3,16 +3,20 @@ import { type Command, command } from "./command.ts";
 export const initrdList: Command = command({
 	usage: "initrd list <file>",
 	aliases: ["ls"],
-	summary: "List what an initrd holds",
+	summary: "List what an initrd holds; exit 1 if that is nothing, or damaged",
 	positionals: {
-		file: { type: "string", demandOption: true, describe: "Initrd, - for standard input" },
+		file: {
+			type: "string",
+			demandOption: true,
+			describe: "Initrd, plain or in gzip, xz or zstd, - for standard input",
+		},
 	},
 	options: {
 		long: {
 			alias: "l",
 			type: "boolean",
 			default: false,
-			describe: "Type, mode, owner, size, time and target, too",
+			describe: "Type, mode, names, owner, size, time and target, too",
 		},
 		segments: {
 			alias: "s",

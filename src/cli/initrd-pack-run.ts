@@ -1,14 +1,18 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EkexecError } from "../bytes/index.ts";
-import { type CodecName, codecs } from "../compress/index.ts";
+import { EkexecError, showBytes, utf8 } from "../bytes/index.ts";
+import type { CodecName } from "../compress/index.ts";
 import type { CpioEntry } from "../cpio/index.ts";
+import { checkBase } from "../initrd/output.ts";
 // File by file, not the room's index: packing a tree has to start fast, and needs half of the room.
 import { initrdChunks, type PackFileOptions, type PackResult, packInitrd } from "../initrd/pack.ts";
+import { sentenceOf } from "../initrd/reasons.ts";
 import type { ContentRef } from "../initrd/source.ts";
 import { walk } from "../initrd/walk.ts";
 import type { Io } from "./command.ts";
 import { writeAll } from "./initrd-io.ts";
+import { compression, packTime, wholeNumber } from "./initrd-pack-options.ts";
+import { unusable } from "./initrd-usage.ts";
 
 export interface PackArguments {
 	readonly source: readonly string[];
@@ -24,6 +28,14 @@ export interface PackArguments {
 	readonly json: boolean;
 }
 
+/** What one source holds. */
+interface Layer {
+	readonly source: string;
+	readonly entries: readonly CpioEntry<ContentRef>[];
+	/** Where in a JSON tree an entry is told of. */
+	readonly told?: ReadonlyMap<CpioEntry<ContentRef>, string>;
+}
+
 /** What `initrd pack` does, apart from talking. */
 export async function packFromCommandLine(
 	args: PackArguments,
@@ -33,71 +45,92 @@ export async function packFromCommandLine(
 	const output = args.output === "-" ? "-" : resolve(io.cwd, args.output);
 	const base = args["append-to"];
 	if (output === "-" && (base !== undefined || args.json)) {
-		throw usage(base === undefined ? "--json" : "--append-to", "an output that is a file", "-");
+		throw unusable(base === undefined ? "--json" : "--append-to", "an output that is a file", "-");
 	}
-	const level = number("--level", args.level, /^\d+$/);
-	const align = number("--align", args.align, /^\d+$/);
+	const align = wholeNumber("--align", args.align);
 	const options: PackFileOptions = {
-		mtime: time(args.mtime, io),
+		mtime: packTime(args.mtime, io),
 		format: args.format,
-		codec: codecs[args.compress ?? codecByName(output)],
+		...compression({ ...args, output }),
 		signal: io.signal,
 		onProgress,
-		...(level === undefined ? {} : { level }),
 		...(align === undefined ? {} : { align }),
 		...(base === undefined ? {} : { appendTo: resolve(io.cwd, base) }),
 		...(args.microcode === undefined ? {} : { early: await early(args.microcode, io) }),
 	};
-	const layers: CpioEntry<ContentRef>[][] = [];
-	for (const source of args.source) layers.push(await entriesOf(source, args.preserve, io));
+	if (base !== undefined) await checkBase(resolve(io.cwd, base), `--append-to ${base}`);
+	const layers: Layer[] = [];
+	for (const source of args.source) layers.push(await layerOf(source, args.preserve, io));
 	const [only] = layers;
 	const merged =
 		layers.length === 1 && only !== undefined
-			? only
-			: (await import("../initrd/merge.ts")).mergeEntries<ContentRef>(layers);
+			? only.entries
+			: (await import("../initrd/merge.ts")).mergeEntries<ContentRef>(
+					layers.map(({ entries }) => entries),
+				);
 	// The output of an earlier run, inside the very folder, is not meant.
 	const entries = merged.filter((entry) => !isFile(entry, output));
-	if (output !== "-")
-		return { result: await packInitrd(entries, output, options), path: args.output };
-	let size = 0;
-	for await (const chunk of initrdChunks(entries, options)) {
-		size += chunk.length;
-		await writeAll(io.stdout, chunk);
+	try {
+		if (output !== "-")
+			return { result: await packInitrd(entries, output, options), path: args.output };
+		let size = 0;
+		for await (const chunk of initrdChunks(entries, options)) {
+			size += chunk.length;
+			await writeAll(io.stdout, chunk);
+		}
+		const result = { entries: entries.length, unpackedSize: size, size };
+		return { result, path: "standard output" };
+	} catch (error) {
+		throw error instanceof EkexecError ? placed(error, layers) : error;
 	}
-	return { result: { entries: entries.length, unpackedSize: size, size }, path: "standard output" };
 }
 
-async function entriesOf(
-	source: string,
-	preserve: boolean,
-	io: Io,
-): Promise<CpioEntry<ContentRef>[]> {
+async function layerOf(source: string, preserve: boolean, io: Io): Promise<Layer> {
+	const { signal } = io;
+	const told = new Map<CpioEntry<ContentRef>, string>();
+	const onEntry = (entry: CpioEntry<ContentRef>, at: string) => void told.set(entry, at);
 	if (source === "-") {
-		const { parseTree } = await import("../initrd/tree.ts");
+		const { maxTreeSize, parseTree, parseTreeJson } = await import("../initrd/tree.ts");
+		const where = "standard input";
 		const parts: Buffer[] = [];
-		for await (const part of io.stdin as AsyncIterable<Buffer>) parts.push(part);
-		return parseTree(parseJson(Buffer.concat(parts).toString()), {
-			where: "standard input",
-			base: io.cwd,
-			signal: io.signal,
-		});
+		let size = 0;
+		for await (const part of io.stdin as AsyncIterable<Buffer>) {
+			parts.push(part);
+			size += part.length;
+			if (size > maxTreeSize) break;
+		}
+		const json = parseTreeJson(Buffer.concat(parts), where);
+		const entries = await parseTree(json, { where, base: io.cwd, onEntry, signal });
+		return { source: where, entries, told };
 	}
 	const path = resolve(io.cwd, source);
 	const stats = await stat(path).catch(() => undefined);
-	if (stats === undefined) throw usage("source", "a folder or a JSON tree", `nothing at ${source}`);
-	if (stats.isDirectory()) return walk(path, { preserve, signal: io.signal });
+	if (stats === undefined)
+		throw unusable("source", "a folder or a JSON tree", `nothing at ${source || "''"}`);
+	if (stats.isDirectory()) return { source, entries: await walk(path, { preserve, signal }) };
 	const { readTree } = await import("../initrd/tree.ts");
-	return readTree(path, io.signal);
+	return { source, entries: await readTree(path, signal, { where: source, onEntry }), told };
 }
 
-function parseJson(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch (error) {
-		throw new EkexecError("usage", "INITRD_TREE", `not JSON: ${(error as Error).message}`, {
-			where: "standard input",
+/** An error about an entry names that only: here it is known which source, and where in it, the entry comes from. */
+function placed(error: EkexecError, layers: readonly Layer[]): EkexecError {
+	const { where } = error.details;
+	if (where === undefined || !error.code.startsWith("CPIO_")) return error;
+	for (const { source, entries, told } of layers.toReversed()) {
+		const entry = entries.find(({ name }) => shownName(name) === where);
+		if (entry === undefined) continue;
+		const at = told?.get(entry) ?? `${source}, ${where}`;
+		return new EkexecError(error.kind, error.code, error.summary, {
+			...error.details,
+			where: at,
+			cause: error,
 		});
 	}
+	return error;
+}
+
+function shownName(name: CpioEntry["name"]): string {
+	return showBytes(typeof name === "string" ? utf8(name) : name);
 }
 
 function isFile(entry: CpioEntry<ContentRef>, path: string): boolean {
@@ -109,58 +142,19 @@ function isFile(entry: CpioEntry<ContentRef>, path: string): boolean {
 async function early(files: readonly string[], io: Io): Promise<Uint8Array> {
 	const { microcodeOf } = await import("../initrd/microcode.ts");
 	return microcodeOf(
-		await Promise.all(
-			files.map(async (file) => ({ where: file, bytes: await read(resolve(io.cwd, file)) })),
-		),
+		await Promise.all(files.map(async (file) => ({ where: file, bytes: await read(file, io) }))),
 	);
 }
 
-async function read(path: string): Promise<Uint8Array> {
+async function read(file: string, io: Io): Promise<Uint8Array> {
 	try {
-		return await readFile(path);
+		return await readFile(resolve(io.cwd, file));
 	} catch (error) {
-		throw new EkexecError(
-			"usage",
-			"INITRD_IO",
-			`cannot read: ${(error as NodeJS.ErrnoException).code}`,
-			{ where: path, cause: error },
-		);
+		const { code } = error as NodeJS.ErrnoException;
+		throw new EkexecError("usage", "INITRD_IO", `cannot read: ${code}`, {
+			where: file,
+			remedy: sentenceOf(code),
+			cause: error,
+		});
 	}
-}
-
-/** Endings of what kernels can unpack, too, and this program cannot write. */
-const foreign = /\.(?:lz4|lzo|lzma|bz2)$/;
-
-function codecByName(output: string): CodecName {
-	const ending = foreign.exec(output)?.[0];
-	if (ending !== undefined) {
-		throw usage(
-			"--output",
-			"an ending of what can be written (.gz, .xz, .zst), or --compress",
-			ending,
-		);
-	}
-	const named = Object.values(codecs).find(
-		({ extension }) => extension !== "" && output.endsWith(extension),
-	);
-	return named?.name ?? "none";
-}
-
-function time(given: string | undefined, io: Io): number {
-	const epoch = io.env.SOURCE_DATE_EPOCH;
-	const field = given === undefined ? "SOURCE_DATE_EPOCH" : "--mtime";
-	const value = given ?? epoch ?? "0";
-	const seconds = /^\d+$/.test(value) ? Number(value) : Math.floor(Date.parse(value) / 1000);
-	if (Number.isInteger(seconds) && seconds >= 0 && seconds < 2 ** 32) return seconds;
-	throw usage(field, "seconds since 1970 or a date, up to the year 2106", value);
-}
-
-function number(field: string, given: string | undefined, form: RegExp): number | undefined {
-	if (given === undefined) return undefined;
-	if (!form.test(given)) throw usage(field, "a number", given);
-	return Number(given);
-}
-
-function usage(field: string, expected: string, found: string): EkexecError {
-	return new EkexecError("usage", "INITRD_OPTION", "cannot be used", { field, expected, found });
 }

@@ -1,5 +1,6 @@
 import { type Command, command } from "./command.ts";
 import { Progress, showSize } from "./progress.ts";
+import { count } from "./words.ts";
 
 export const initrdPack: Command = command({
 	usage: "initrd pack <source..>",
@@ -29,12 +30,12 @@ export const initrdPack: Command = command({
 		level: {
 			alias: "l",
 			type: "string",
-			describe: "Level of compression, on the codec's own scale",
+			describe: "Level of compression: gzip and xz 0 to 9, zstd 1 to 22",
 		},
 		mtime: {
 			type: "string",
 			describe:
-				"Time of everything: seconds since 1970 or a date; SOURCE_DATE_EPOCH or 0 unless told",
+				"Time of everything: seconds since 1970 or a date (2020-01-01, 2020-01-01T00:00:00Z); SOURCE_DATE_EPOCH or 0 unless told",
 		},
 		preserve: {
 			alias: "p",
@@ -82,7 +83,7 @@ export const initrdPack: Command = command({
 			const size =
 				result.size === result.unpackedSize ? "" : ` packed into ${showSize(result.size)}`;
 			io.stderr.write(
-				`${path}: ${result.entries} entries, ${showSize(result.unpackedSize)}${size}\n`,
+				`${path}: ${count(result.entries, "entry", "entries")}, ${showSize(result.unpackedSize)}${size}\n`,
 			);
 		}
 		return 0;

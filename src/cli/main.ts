@@ -23,6 +23,7 @@ if (enableCompileCache !== undefined) {
 	}
 }
 
+const { failed, ...ending } = watchEnding(process, report);
 const io: Io = {
 	stdin: process.stdin,
 	stdout: process.stdout,
@@ -34,13 +35,13 @@ const io: Io = {
 		stdout: process.stdout.isTTY === true,
 		stderr: process.stderr.isTTY === true,
 	},
-	...watchEnding(process),
+	...ending,
 };
 
 // Node ends a process that waits for what cannot come any more; 13 is what it says then.
 process.once("exit", () => {
 	if (process.exitCode !== 13) return;
-	process.exitCode = report(new Error("it waited for something that cannot come any more"));
+	process.exitCode = failed(report(new Error("it waited for something that cannot come any more")));
 });
 
 try {
@@ -52,7 +53,9 @@ try {
 		process.exitCode = await program(argv, io);
 	}
 } catch (error) {
-	process.exitCode = report(error);
+	const code = report(error);
+	// Steps of a rescue know themselves what their failure leaves, the jump's included.
+	process.exitCode = error instanceof EkexecError ? code : failed(code);
 }
 
 function report(thrown: unknown): number {

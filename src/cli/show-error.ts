@@ -1,5 +1,6 @@
 import { EkexecError } from "../bytes/error.ts";
 import { printable, wrap } from "../bytes/text.ts";
+import { sentenceOf } from "../initrd/reasons.ts";
 
 /** Columns in front of what stands on a line of its own. */
 const margin = 12;
@@ -30,22 +31,10 @@ export function showError(error: EkexecError, columns: number, colour: boolean):
 /** What the system says of a file, in words. */
 export function reason(error: unknown): string {
 	const { code, message } = error as NodeJS.ErrnoException;
-	const known = code === undefined ? undefined : reasons[code];
-	return known === undefined ? (code ?? message) : `${known} (${code})`;
+	const sentence = sentenceOf(code);
+	if (sentence === undefined) return code ?? message;
+	return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1, -1)} (${code})`;
 }
-
-const reasons: Readonly<Record<string, string>> = {
-	ENOENT: "there is no such file or folder",
-	EACCES: "not permitted",
-	EPERM: "not permitted",
-	EISDIR: "it is a folder",
-	ENOTDIR: "a part of its path is no folder",
-	ENOSPC: "no space left",
-	EROFS: "a file system that is read-only",
-	EDQUOT: "the quota is used up",
-	EFBIG: "larger than a file may be",
-	EIO: "the device fails",
-};
 
 /** What only files and devices say: known as theirs without a path, which writing to an open file does not tell. */
 const ofFiles = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS"]);

@@ -15,6 +15,7 @@ import {
 import { promisify } from "node:util";
 import { EkexecError } from "../bytes/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import { sentenceOf } from "./reasons.ts";
 import { ioError } from "./source.ts";
 
 const [openP, closeP, fstatP, renameP, statP, unlinkP, copyP, writeP, realpathP, chmodP] = [
@@ -29,6 +30,30 @@ const [openP, closeP, fstatP, renameP, statP, unlinkP, copyP, writeP, realpathP,
 	promisify(realpath),
 	promisify(fchmod),
 ] as const;
+
+/** Copying blames either file for what is wrong with the other: what is wrong with the base is told first, as its own. */
+export async function checkBase(path: string, where: string = path): Promise<void> {
+	const wrong = (code: string, cause?: unknown) =>
+		new EkexecError<InitrdCode>("usage", "INITRD_IO", `cannot read: ${code}`, {
+			where,
+			remedy: sentenceOf(code),
+			cause,
+		});
+	try {
+		const stats = await statP(path);
+		if (!stats.isFile()) {
+			throw stats.isDirectory()
+				? wrong("EISDIR")
+				: new EkexecError<InitrdCode>("usage", "INITRD_OPTION", "only a file can be appended to", {
+						where,
+					});
+		}
+		await closeP(await openP(path, "r"));
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw error instanceof EkexecError ? error : wrong(code ?? String(error), error);
+	}
+}
 
 /** Buffers in turn: one being filled while the others are written. */
 const bufferCount = 4;
@@ -89,6 +114,7 @@ export class OutputFile {
 			const real = there === undefined ? path : await realpathP(path);
 			const temporary = `${real}.${randomBytes(6).toString("hex")}.part`;
 			if (options.base !== undefined) {
+				await checkBase(options.base);
 				await copyP(options.base, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
 			}
 			const fd = await openP(temporary, options.base === undefined ? "wx" : "r+", 0o666);

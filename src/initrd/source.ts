@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, type PathLike, readSync } from "node:fs
 import { EkexecError, showBytes } from "../bytes/index.ts";
 import { addToSum } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import { sentenceOf } from "./reasons.ts";
 
 /** A path as the file system knows it: bytes, or a string for its UTF-8. */
 export type Path = string | Uint8Array;
@@ -34,9 +35,7 @@ export function ioError(error: unknown, doing: string, path: Path): EkexecError<
 	const { code, message } = error as NodeJS.ErrnoException;
 	return new EkexecError("failed", "INITRD_IO", `cannot ${doing}: ${code ?? message}`, {
 		where: showPath(path),
-		...(code === "ENOENT" ? { remedy: "There is no such file or folder." } : {}),
-		...(code === "EACCES" ? { remedy: "The permissions do not allow it." } : {}),
-		...(code === "ENOSPC" ? { remedy: "The disk is full." } : {}),
+		remedy: sentenceOf(code),
 		cause: error,
 	});
 }

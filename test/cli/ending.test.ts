@@ -1,16 +1,22 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
+import type { EkexecError } from "../../src/bytes/index.ts";
 import { watchEnding } from "../../src/cli/ending.ts";
 
 /** A process that notes with which code it was ended. */
 function started() {
 	const exits: number[] = [];
+	const told: string[] = [];
 	const process = Object.assign(new EventEmitter(), {
 		stdout: new EventEmitter(),
 		stderr: new EventEmitter(),
 		exit: (code: number) => void exits.push(code),
 	});
-	return { process, exits, ...watchEnding(process) };
+	const report = (error: EkexecError) => {
+		told.push(error.message);
+		return error.exitCode;
+	};
+	return { process, exits, told, ...watchEnding(process, report) };
 }
 const broken = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -33,6 +39,15 @@ describe("how the process ends", () => {
 		expect(exits).toEqual([5]);
 	});
 
+	test("a bug behind the jump is no such promise either", () => {
+		const { failed, halfDone } = started();
+		expect([failed(70), failed(4)]).toEqual([70, 4]);
+		halfDone(4);
+		expect(failed(70)).toBe(70);
+		halfDone(5);
+		expect([failed(70), failed(4)]).toEqual([5, 5]);
+	});
+
 	test("a closed terminal asks to stop, however often it says so, and its streams' errors end nothing", () => {
 		const { process, exits, signal, halfDone } = started();
 		halfDone(4);
@@ -52,9 +67,11 @@ describe("how the process ends", () => {
 		const plain = started();
 		plain.process.stdout.emit("error", broken("EPIPE"));
 		expect(plain.exits).toEqual([0]);
+		expect(plain.told).toEqual([]);
 		const failed = started();
 		failed.process.stdout.emit("error", broken("ENOSPC"));
 		expect(failed.exits).toEqual([4]);
+		expect(failed.told).toEqual(["standard output: cannot write: ENOSPC. The disk is full."]);
 		const { process, exits, signal, halfDone } = started();
 		halfDone(4);
 		process.stdout.emit("error", broken("EPIPE"));

@@ -116,7 +116,7 @@ test.skipIf(!existsSync("/dev/full"))(
 		log("one");
 		log("two");
 		log.close();
-		expect(bytes()).toBe("ekexec: the log /dev/full goes on no more: no space left (ENOSPC)\n");
+		expect(bytes()).toBe("ekexec: the log /dev/full goes on no more: the disk is full (ENOSPC)\n");
 	},
 );
 
@@ -265,7 +265,7 @@ test.skipIf(process.platform !== "linux")(
 		expect(error).not.toHaveProperty("path");
 		expect(asFileError(error)).toMatchObject({
 			kind: "failed",
-			details: { found: "no space left (ENOSPC), at write" },
+			details: { found: "the disk is full (ENOSPC), at write" },
 		});
 		expect(asFileError(Object.assign(new Error("x"), { code: "ECONNRESET" }))).toBeUndefined();
 	},

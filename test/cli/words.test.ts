@@ -22,9 +22,36 @@ describe("words that are no command line", () => {
 		expect(await told("hots", "web1")).toContain("Did you mean host?");
 	});
 
+	test("a slip within a group: the word, and the command that was meant", async () => {
+		expect(await told("initrd", "lst", "x")).toBe(
+			'field "lst": no such command. Did you mean list? See ekexec initrd --help.',
+		);
+		expect(await told("initrd", "frobnicate")).toBe(
+			'field "frobnicate": no such command. See ekexec initrd --help.',
+		);
+	});
+
+	test("what is unknown is named as it stands on the command line", async () => {
+		const list = ["initrd", "list", "x"];
+		expect(await told(...list, "--foo")).toBe(
+			"unknown argument: --foo. See ekexec initrd list --help.",
+		);
+		expect(await told(...list, "--foo-bar=1")).toMatch(/^unknown argument: --foo-bar\. /);
+		expect(await told(...list, "-q")).toMatch(/^unknown argument: -q\. /);
+		expect(await told(...list, "y")).toMatch(/^unknown argument: y\. /);
+		expect(await told("initrd", "x", "f", "-C")).not.toContain("unknown argument");
+	});
+
+	test("an h among letters that are no options asks for no help; the value of an option may hold one", async () => {
+		expect(await told("check", "-dash")).toMatch(/^field "-dash": unknown argument: -d\. /);
+		expect(await told("root@host", "-dash")).toMatch(/^field "-dash": unknown argument: -d\. /);
+		expect(await told("check", "-i/home/x")).toContain("missing: <target>");
+	});
+
 	test("the argument that is missing is named", async () => {
 		expect(await told("check")).toContain("missing: <target>. See ekexec check --help");
 		expect(await told("initrd", "cat", "file")).toContain("missing: <path>");
+		expect(await told("initrd", "x")).toContain("missing: <file>");
 		expect(await told("net", "diff", "a")).toContain("missing: <after>");
 	});
 
