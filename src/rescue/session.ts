@@ -35,8 +35,8 @@ export interface SessionOptions {
 }
 
 /**
- * Logs in, finds a way to root and asks what the helper's start needs. All of it goes on at the same time: over a long
- * line each question costs several round trips, and each starts a login shell.
+ * Logs in, finds a way to root and asks what the helper's start needs. All of it goes on at the same time, where the server
+ * can: over a long line each question costs several round trips, and each starts a login shell.
  */
 export async function openSession(target: string, options: SessionOptions): Promise<Session> {
 	const { signal, log, prompt } = options;
@@ -51,15 +51,16 @@ export async function openSession(target: string, options: SessionOptions): Prom
 			["printenv", "SSH_CONNECTION"],
 			["uname", "-m"],
 		];
-		const asking = questions.map((words) => tryRun(connection, words, signal));
+		const first = connection.oneByOne ? [] : questions;
+		const asking = first.map((words) => tryRun(connection, words, signal));
 		const elevating = elevate(connection, common);
-		connection.warmUp();
+		if (!connection.oneByOne) connection.warmUp();
 		// None of them may be left alone with its failure.
 		await Promise.allSettled([elevating, ...asking]);
 		const root = await elevating;
 		const answers: (string | undefined)[] = [];
 		for (const [index, words] of questions.entries()) {
-			// The server may allow few sessions at a time (MaxSessions): then once more, alone.
+			// The server may allow few sessions at a time (MaxSessions), or one: then once more, alone.
 			const answer = (await asking[index]) ?? (await tryRun(connection, words, signal));
 			answers.push(lastLine(answer));
 		}

@@ -112,6 +112,8 @@ export interface Connection extends Executor {
 	readonly authenticatedBy: AuthenticatedBy;
 	/** Settles when the connection is over: undefined after `close()`, an error (`SSH_LOST`) otherwise. Never rejects. */
 	readonly closed: Promise<Error | undefined>;
+	/** Commands have to be run one after another: see {@link runsOneByOne}. */
+	readonly oneByOne: boolean;
 	/** One line for people: {@link describeLogin}. */
 	describe(): string;
 	/** Opens what uploads need while other things go on; without it, the first upload does so. Never fails. */
@@ -120,6 +122,15 @@ export interface Connection extends Executor {
 	upload(source: UploadSource, path: string, options?: UploadOptions): Promise<Uploaded>;
 	/** Ends the login and everything that runs on it. */
 	close(): Promise<void>;
+}
+
+/**
+ * Whether a server, by its software version (RFC 4253, 4.2), breaks the connection where commands start side by side.
+ * dropbear does: when one command ends it takes all sessions that have no command yet for over, and dies of a failed
+ * assertion once theirs is asked for (check_close() in common-channel.c; seen in 2022.83).
+ */
+export function runsOneByOne(software: string | undefined): boolean {
+	return software?.startsWith("dropbear") === true;
 }
 
 /** Who logged in where, for errors: `root@host:22`. */

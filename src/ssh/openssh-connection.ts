@@ -8,6 +8,7 @@ import {
 	describeLogin,
 	type ExecOptions,
 	type PublicKey,
+	runsOneByOne,
 	type Uploaded,
 	type UploadOptions,
 	type UploadSource,
@@ -55,6 +56,7 @@ const masterEndsWithin = 1000;
 export class OpenSshConnection implements Connection {
 	readonly transport = "openssh";
 	#hostKey: PublicKey | undefined;
+	readonly oneByOne: boolean;
 	readonly authenticatedBy: AuthenticatedBy;
 	readonly closed: Promise<Error | undefined>;
 	readonly login: { readonly user: string; readonly host: string; readonly port: number };
@@ -76,6 +78,7 @@ export class OpenSshConnection implements Connection {
 		this.#where = `${user}@${host}:${port}`;
 		this.login = { user, host, port };
 		this.authenticatedBy = by;
+		this.oneByOne = runsOneByOne(started.facts.software);
 		this.closed = new Promise((resolve) => {
 			const over = () => {
 				if (this.#over !== undefined) return;

@@ -7,6 +7,7 @@ const acceptedLine = /^debug1: Server accepts key: (.*) \S+ (SHA256:[\w+/=]+)(?:
 const methodLine =
 	/^(?:debug1: )?Authenticat(?:ed to .* using "([a-z-]+)"|ion succeeded \(([a-z-]+)\))/;
 
+const softwareLine = /^debug1: Remote protocol version [\d.]+, remote software version (\S+)/;
 const partLine = /^(?:debug1: )?Authenticated using "publickey" with partial success/;
 
 /** What ssh told of one login. */
@@ -14,6 +15,8 @@ export interface Heard {
 	readonly hostKey: { readonly type: string; readonly fingerprint: string } | undefined;
 	readonly accepted: { readonly source: string; readonly fingerprint: string } | undefined;
 	readonly method: string | undefined;
+	/** Software version of the server. */
+	readonly software: string | undefined;
 	/** Whether the server took the key and wanted more. */
 	readonly partly: boolean;
 	/** The other lines, for errors: at most twenty. */
@@ -30,6 +33,7 @@ export function listen(log: string, talk: string): Heard {
 	let hostKey: Heard["hostKey"];
 	let accepted: Heard["accepted"];
 	let method: string | undefined;
+	let software: string | undefined;
 	let partly = false;
 	const words: string[] = [];
 	for (const line of log.split(/\r?\n/)) {
@@ -42,6 +46,7 @@ export function listen(log: string, talk: string): Heard {
 		} else if (key) accepted = { source: key[1] ?? "", fingerprint: key[2] ?? "" };
 		else if (by) method = by[1] ?? by[2];
 		else if (partLine.test(line)) partly = true;
+		else if (softwareLine.test(line)) software = softwareLine.exec(line)?.[1];
 		else if (!/^(?:debug\d:|OpenSSH_|\s*$)/.test(line)) words.push(line);
 	}
 	const spoken = talk.split(/\r?\n/).filter((line) => line.trim() !== "");
@@ -50,6 +55,7 @@ export function listen(log: string, talk: string): Heard {
 		hostKey,
 		accepted,
 		method,
+		software,
 		partly,
 		words: words.slice(-maxWords).map((line) => showBytes(utf8(line.trim()))),
 	};

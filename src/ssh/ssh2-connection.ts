@@ -12,6 +12,7 @@ import {
 	describeLogin,
 	type ExecOptions,
 	type PublicKey,
+	runsOneByOne,
 	type Uploaded,
 	type UploadOptions,
 	type UploadSource,
@@ -52,6 +53,7 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 	return new Promise((resolve, reject) => {
 		let settled = false;
 		let hostKey: PublicKey | undefined;
+		let software: string | undefined;
 		let phase: "key exchange" | "authentication" = "key exchange";
 		const wait = (ms: number) =>
 			clock.start(ms, () => fail(sshError("SSH_DEADLINE", `no answer during ${phase}`, { where })));
@@ -111,7 +113,8 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 				return;
 			}
 			settle();
-			resolve(new Ssh2Connection(client, parts, hostKey, authentication.by));
+			const oneByOne = runsOneByOne(software);
+			resolve(new Ssh2Connection(client, parts, hostKey, authentication.by, oneByOne));
 		});
 		wait(options.connectTimeout * 1000);
 		client.connect({
@@ -122,7 +125,10 @@ export function login(parts: LoginParts): Promise<Ssh2Connection> {
 			keepaliveInterval: options.serverAliveInterval * 1000,
 			keepaliveCountMax: options.serverAliveCountMax,
 			algorithms: parts.algorithms as ssh2.Algorithms,
-			debug: (line) => authentication.hear(line),
+			debug: (line) => {
+				software ??= /^Remote ident: 'SSH-[\d.]+-([^' ]+)/.exec(line)?.[1];
+				authentication.hear(line);
+			},
 			hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
 				const key = publicKey(blob);
 				if (key === undefined) {
@@ -220,6 +226,7 @@ function isFull(error: unknown): boolean {
 export class Ssh2Connection implements Connection {
 	readonly transport = "ssh2";
 	readonly hostKey: PublicKey;
+	readonly oneByOne: boolean;
 	readonly authenticatedBy: AuthenticatedBy;
 	readonly closed: Promise<Error | undefined>;
 	readonly login: { readonly user: string; readonly host: string; readonly port: number };
@@ -232,7 +239,13 @@ export class Ssh2Connection implements Connection {
 	#uploads = 0;
 	#sftp: Promise<SharedSftp | undefined> | undefined;
 
-	constructor(client: ssh2.Client, parts: LoginParts, hostKey: PublicKey, by: AuthenticatedBy) {
+	constructor(
+		client: ssh2.Client,
+		parts: LoginParts,
+		hostKey: PublicKey,
+		by: AuthenticatedBy,
+		oneByOne: boolean,
+	) {
 		const { user, host, port } = parts.options;
 		this.#client = client;
 		this.#line = parts.line.stream;
@@ -240,6 +253,7 @@ export class Ssh2Connection implements Connection {
 		this.login = { user, host, port };
 		this.hostKey = hostKey;
 		this.authenticatedBy = by;
+		this.oneByOne = oneByOne;
 		client.setNoDelay(true);
 		// One listener a channel and an upload: their number has no fixed bound.
 		client.setMaxListeners(0);

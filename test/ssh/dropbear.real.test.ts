@@ -90,6 +90,19 @@ describe.skipIf(lacking).each(["ssh2", "openssh"] as const)(
 			expect(session.sshConnection).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 \d+$/);
 		});
 
+		// Commands that start side by side break one login of five: dropbear dies of an assertion.
+		test("is asked one thing after another, login for login", async () => {
+			expect(session.connection.oneByOne).toBe(true);
+			for (let i = 0; i < 12; i++) {
+				const { root, connection } = await openSession(
+					"root@127.0.0.1",
+					options(path("known_hosts")),
+				);
+				expect(root.how).toBe("root");
+				await connection.close();
+			}
+		});
+
 		test("takes files whole through its small windows", async () => {
 			const bytes = new Uint8Array(randomBytes(3_000_000));
 			await session.connection.upload(bytesSource(bytes), path("uploaded"));
