@@ -211,6 +211,8 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -C victim -N "" -f /etc/ssh/ssh_host_ed25519_key
 ExecStart=/usr/bin/ssh-keygen -q -t ecdsa -C victim -N "" -f /etc/ssh/ssh_host_ecdsa_key
+# A server has had its keys for long: they survive when it is broken and reset a moment after its first boot.
+ExecStart=/usr/bin/sync
 `,
 		},
 		{
