@@ -1,9 +1,10 @@
 import { existsSync, rmdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { EkexecError, showBytes } from "../bytes/index.ts";
-import { type ExtractResult, extractInitrd, matcher } from "../initrd/index.ts";
+import { type ExtractResult, extractInitrd, matcher, type Remarked } from "../initrd/index.ts";
 import type { Io } from "./command.ts";
 import { openInput } from "./initrd-io.ts";
+import { showPlace } from "./initrd-output.ts";
 import { emptyInitrd, unusable } from "./initrd-usage.ts";
 import { count } from "./words.ts";
 
@@ -55,13 +56,12 @@ export async function extractFromCommandLine(args: ExtractArguments, io: Io): Pr
 	} finally {
 		await input.close();
 	}
-	const { extracted, skipped, notes, omitted, lost } = result;
-	for (const { path, reason } of skipped) {
-		io.stderr.write(`skipped ${showBytes(path)}: ${reason}\n`);
-		// It was meant, if not to be had.
-		patterns.met(path);
-	}
-	for (const { path, reason } of notes) io.stderr.write(`${showBytes(path)}: ${reason}\n`);
+	const { extracted, omitted, damaged, lost } = result;
+	// It was meant, if not to be had.
+	for (const { path } of result.skipped) if (path.length > 0) patterns.met(path);
+	const [skipped, notes] = [result.skipped.map(plain), result.notes.map(plain)];
+	for (const remark of skipped) io.stderr.write(`skipped ${showPlace(remark)}: ${remark.reason}\n`);
+	for (const remark of notes) io.stderr.write(`${showPlace(remark)}: ${remark.reason}\n`);
 	if (omitted > 0) io.stderr.write(`and ${omitted} more\n`);
 	// Who is not root cannot give files away, and knows it.
 	const owner = process.geteuid?.() === 0 ? lost.owner : 0;
@@ -70,12 +70,16 @@ export async function extractFromCommandLine(args: ExtractArguments, io: Io): Pr
 			`${count(lost.setId, "entry", "entries")} lost set-id bits, ${owner} the owner: --preserve keeps both\n`,
 		);
 	}
+	if (damaged) {
+		const why = "the rest is lost, NULs stand in its place";
+		io.stderr.write(`${args.directory} has a part of the initrd only: ${why}\n`);
+	}
 	const { unmatched } = patterns;
 	if (args.json) {
-		const told = { extracted, skipped: skipped.map(plain), notes: notes.map(plain), omitted, lost };
-		io.stdout.write(`${JSON.stringify({ ...told, unmatched })}\n`);
+		const told = { extracted, skipped, notes, omitted, damaged, lost, unmatched };
+		io.stdout.write(`${JSON.stringify(told)}\n`);
 	}
-	if (unmatched.length === 0) return 0;
+	if (unmatched.length === 0) return damaged ? 1 : 0;
 	const others = args.pattern.length > unmatched.length;
 	throw new EkexecError("check", "INITRD_NO_ENTRY", "nothing in the initrd is meant by this", {
 		where: input.where,
@@ -84,8 +88,8 @@ export async function extractFromCommandLine(args: ExtractArguments, io: Io): Pr
 	});
 }
 
-function plain({ path, reason }: { path: Uint8Array; reason: string }) {
-	return { path: showBytes(path), reason };
+function plain(remark: Remarked): Omit<Remarked, "path"> & { readonly path: string } {
+	return { ...remark, path: showBytes(remark.path) };
 }
 
 /** Folders made for an input of which nothing could be used. */

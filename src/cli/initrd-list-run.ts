@@ -7,6 +7,7 @@ import {
 	scanInitrd,
 } from "../initrd/index.ts";
 import type { Io } from "./command.ts";
+import { Faults } from "./initrd-faults.ts";
 import { openInput, writeAll } from "./initrd-io.ts";
 import {
 	asListed,
@@ -41,6 +42,8 @@ interface Listing {
 	/** Gathers the segments that were read whole. */
 	readonly also: ScanHandler;
 	readonly segments: readonly Segment[];
+	/** Of a tree, which there is all the same. A list of entries ends at the first. */
+	readonly faults: Faults;
 }
 
 /** What `initrd list` does. */
@@ -49,6 +52,7 @@ export async function listFromCommandLine(args: ListArguments, io: Io): Promise<
 	const input = await openInput(args.file, io, "reading");
 	const page = new Page(io);
 	const segments: Segment[] = [];
+	const faults = new Faults();
 	const also: ScanHandler = {
 		segmentEnd: (segment) => void segments.push(segment),
 		wantsData: () => false,
@@ -56,13 +60,14 @@ export async function listFromCommandLine(args: ListArguments, io: Io): Promise<
 	const options = { where: input.where, signal: io.signal };
 	const list = args.segments ? listSegments : args.merged ? listMerged : listEntries;
 	try {
-		await list({ args, io, page, chunks: input.chunks(), options, also, segments });
+		await list({ args, io, page, chunks: input.chunks(), options, also, segments, faults });
 		if (segments.length === 0) throw emptyInitrd(input.where);
 	} finally {
 		await page.flush();
 		await input.close();
+		faults.tell(io);
 	}
-	return 0;
+	return faults.lost ? 1 : 0;
 }
 
 /** Refuses what would be dropped in silence. */
@@ -94,7 +99,8 @@ async function listSegments(listing: Listing): Promise<void> {
 }
 
 async function listMerged(listing: Listing): Promise<void> {
-	const { args, io, page, chunks, options, also, segments } = listing;
+	const { args, io, page, chunks, options, segments, faults } = listing;
+	const also = { ...listing.also, fault: faults.take };
 	const { root } = await readRoot(chunks, { ...options, digests: args.json, also });
 	if (args.json) {
 		const { entries } = manifestOf(root);

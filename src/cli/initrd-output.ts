@@ -2,14 +2,20 @@ import type { Change, Problem } from "../initrd/index.ts";
 
 /** One finding as a line: how bad, where, what. */
 export function showProblem(problem: Problem): string {
-	const place = [
-		problem.segment === undefined ? undefined : `segment ${problem.segment}`,
-		problem.segment === undefined || problem.offset === undefined
-			? undefined
-			: `${problem.unpacked === true ? "unpacked, " : ""}offset ${problem.offset}`,
-		problem.path,
-	].filter((part) => part !== undefined);
-	return `${problem.level}: ${place.length > 0 ? `${place.join(", ")}: ` : ""}${problem.message}`;
+	const place = showPlace(problem);
+	return `${problem.level}: ${place === "" ? "" : `${place}: `}${problem.message}`;
+}
+
+/** As much as is known of where in an initrd something is. */
+export function showPlace(
+	place: Pick<Problem, "segment" | "offset" | "unpacked" | "path">,
+): string {
+	const { segment, offset, unpacked, path = "" } = place;
+	const parts = segment === undefined ? [] : [`segment ${segment}`];
+	if (segment !== undefined && offset !== undefined)
+		parts.push(`${unpacked === true ? "unpacked, " : ""}offset ${offset}`);
+	if (path !== "") parts.push(path);
+	return parts.join(", ");
 }
 
 /** One difference as a line: `+` added, `-` removed, `~` changed and how. */

@@ -3,7 +3,6 @@ import { resolve } from "node:path";
 import { EkexecError, showBytes, utf8 } from "../bytes/index.ts";
 import type { CodecName } from "../compress/index.ts";
 import type { CpioEntry } from "../cpio/index.ts";
-import { checkBase } from "../initrd/output.ts";
 // File by file, not the room's index: packing a tree has to start fast, and needs half of the room.
 import { initrdChunks, type PackFileOptions, type PackResult, packInitrd } from "../initrd/pack.ts";
 import { sentenceOf } from "../initrd/reasons.ts";
@@ -13,6 +12,7 @@ import type { Io } from "./command.ts";
 import { writeAll } from "./initrd-io.ts";
 import { compression, packTime, wholeNumber } from "./initrd-pack-options.ts";
 import { unusable } from "./initrd-usage.ts";
+import { Progress } from "./progress.ts";
 
 export interface PackArguments {
 	readonly source: readonly string[];
@@ -55,10 +55,9 @@ export async function packFromCommandLine(
 		signal: io.signal,
 		onProgress,
 		...(align === undefined ? {} : { align }),
-		...(base === undefined ? {} : { appendTo: resolve(io.cwd, base) }),
+		...(base === undefined ? {} : appending(base, io)),
 		...(args.microcode === undefined ? {} : { early: await early(args.microcode, io) }),
 	};
-	if (base !== undefined) await checkBase(resolve(io.cwd, base), `--append-to ${base}`);
 	const layers: Layer[] = [];
 	for (const source of args.source) layers.push(await layerOf(source, args.preserve, io));
 	const [only] = layers;
@@ -83,6 +82,14 @@ export async function packFromCommandLine(
 	} catch (error) {
 		throw error instanceof EkexecError ? placed(error, layers) : error;
 	}
+}
+
+function appending(base: string, io: Io): Partial<PackFileOptions> {
+	return {
+		appendTo: resolve(io.cwd, base),
+		baseName: `--append-to ${base}`,
+		baseProgress: new Progress(io, `reading ${base}`),
+	};
 }
 
 async function layerOf(source: string, preserve: boolean, io: Io): Promise<Layer> {

@@ -74,10 +74,12 @@ export const initrdPack: Command = command({
 	],
 	async run(args, io) {
 		const { packFromCommandLine } = await import("./initrd-pack-run.ts");
-		const progress = new Progress(io, "packing");
-		const { result, path } = await packFromCommandLine(args, io, (done, total) =>
-			progress.update(done, total),
-		).finally(() => progress.end());
+		let progress: Progress | undefined;
+		const { result, path } = await packFromCommandLine(args, io, (done, total) => {
+			// Begun here, its rate is that of packing: a base may have been read for minutes before.
+			progress ??= new Progress(io, "packing");
+			progress.update(done, total);
+		}).finally(() => progress?.end());
 		if (args.json) io.stdout.write(`${JSON.stringify({ path, ...result })}\n`);
 		else if (io.terminal.stderr) {
 			const size =

@@ -5,6 +5,7 @@ import { asManifest, verifyInitrd } from "../initrd/index.ts";
 import { sentenceOf } from "../initrd/reasons.ts";
 import type { Io } from "./command.ts";
 import { openInput } from "./initrd-io.ts";
+import { segmentJson } from "./initrd-list-show.ts";
 import { showChange, showProblem } from "./initrd-output.ts";
 import { unusable } from "./initrd-usage.ts";
 import { count } from "./words.ts";
@@ -45,8 +46,8 @@ export async function verifyFromCommandLine(args: VerifyArguments, io: Io): Prom
 		if (target !== undefined && target !== "-" && ok) await writeManifest(target, json, io);
 		const print = (text: string) => io[target === "-" ? "stderr" : "stdout"].write(text);
 		if (args.json) {
-			const plain = segments.map(({ head: _, ...segment }) => segment);
-			print(`${JSON.stringify({ ...told, segments: plain }, undefined, "\t")}\n`);
+			const plain = { ...told, segments: segments.map(segmentJson) };
+			print(`${JSON.stringify(plain, undefined, "\t")}\n`);
 		} else {
 			for (const problem of problems) print(`${showProblem(problem)}\n`);
 			if (omitted > 0) print(`and ${omitted} more\n`);

@@ -15,13 +15,16 @@ import { type EntryKind, kindOf } from "./mode.ts";
 /**
  * What Linux makes of a faulty entry (init/initramfs.c), saying nothing of it: passes over it (`skips`); removes what has
  * its name and makes nothing of use (`removes`); takes it as far as it understands it (`takes`); or takes the archive as
- * over before it (`ends`). In each case it unpacks what comes behind.
+ * over before it (`ends`). Then it unpacks what comes behind; of a compressed stream not always, for where the header of
+ * something skipped lies across two pieces of the decompressor's output it is taken for the next header as well
+ * (do_collect() has left GotHeader for do_skip()).
  */
 export type KernelsWay = "skips" | "removes" | "takes" | "ends";
 
 /** Something that no archive should hold, at which Linux goes on all the same. */
 export interface CpioFault {
-	/** What a strict parser throws for it, the entry named. */
+	readonly code: CpioCode;
+	/** What a strict parser throws for it, the entry named. Made anew each time that it is asked for. */
 	readonly error: EkexecError<CpioCode>;
 	/** What is wrong, with what was expected and found; neither place nor name. */
 	readonly summary: string;
@@ -37,7 +40,8 @@ export interface FaultPlace extends HeaderPlace {
 	readonly name: Uint8Array;
 }
 
-const unnamed = new Uint8Array(0);
+/** Of an entry whose name is not known. */
+export const unnamed: Uint8Array = new Uint8Array(0);
 
 /** What is wrong with a header so that its name is not even read: do_header(), name_len. */
 export function headerFault(header: CpioHeader, place: HeaderPlace): CpioFault | undefined {
@@ -80,6 +84,7 @@ export function nameFault(
 	const name = new Uint8Array(bytes.subarray(0, end));
 	const fault = (kernel: KernelsWay, summary: string, details: ErrorDetails) =>
 		faultOf(kernel, "CPIO_NAME", summary, { ...place, name }, { field: "name", ...details });
+	// A directory's owner and mode may go to the root from Linux 5.9 on: init_chown() and init_chmod() take "" for where they are.
 	if (end === 0) return fault("skips", "name is empty", { offset });
 	for (let i = end + 1; i < namesize; i++) {
 		if (bytes[i] === 0) continue;
@@ -102,7 +107,7 @@ export function entryFault(
 ): CpioFault | undefined {
 	const { filesize, mode } = header;
 	const kind = kindOf(mode);
-	const right = isTrailer(name) ? filesize === 0 : kind !== undefined && fits(filesize, kind);
+	const right = isTrailer(name, mode) ? filesize === 0 : kind !== undefined && fits(filesize, kind);
 	// All that an error needs is made only then: this is done for every entry.
 	return right ? undefined : wrongEntry(header, kind, { ...place, name });
 }
@@ -118,13 +123,10 @@ function wrongEntry(
 	kind: EntryKind | undefined,
 	place: FaultPlace,
 ): CpioFault {
-	const wrongSize = (kernel: KernelsWay, summary: string, expected = "0") =>
-		faultOf(kernel, "CPIO_SIZE", summary, place, {
-			...fieldPlace("filesize", place),
-			expected,
-			found: String(filesize),
-		});
-	if (isTrailer(place.name)) throw wrongSize("ends", "trailer has data").error;
+	const size = { ...fieldPlace("filesize", place), expected: "0", found: String(filesize) };
+	if (isTrailer(place.name, mode)) throw errorOf("CPIO_SIZE", "trailer has data", place, size);
+	const wrongSize = (kernel: KernelsWay, summary: string, expected = size.expected) =>
+		faultOf(kernel, "CPIO_SIZE", summary, place, { ...size, expected });
 	if (kind === "symlink") {
 		// do_symlink() has removed what stood there by then; an empty target is refused before Linux 5.9 and leads nowhere since.
 		const kernel = filesize === 0 ? "removes" : "skips";
@@ -149,10 +151,23 @@ export function kindInKernel(mode: number): EntryKind | undefined {
 	return kindOf(mode % 0x1_0000);
 }
 
-/** A target is over at its first NUL, `offset`, for a kernel. */
-export function nulInTarget(offset: number, place: FaultPlace): CpioFault {
-	const details = { offset, field: "target" };
-	return faultOf("takes", "CPIO_NAME", "symlink target holds a NUL", place, details);
+/**
+ * What is wrong with a symlink's target, of `size` bytes from `offset` on, that holds a NUL, the first of them `nul`, or none
+ * (-1) within PATH_MAX. For a kernel it is over at the NUL. Where then nothing is left, or more than a path may have, no
+ * symlink of use comes about; do_symlink() has removed what stood there by then.
+ */
+export function targetFault(
+	size: number,
+	nul: number,
+	offset: number,
+	place: FaultPlace,
+): CpioFault {
+	const expected = `1 to ${pathMax - 1} bytes`;
+	const fault = (kernel: KernelsWay, summary: string, details: ErrorDetails) =>
+		faultOf(kernel, "CPIO_NAME", summary, place, { offset, field: "target", ...details });
+	if (nul === 0) return fault("removes", "symlink target begins with a NUL", { expected });
+	if (nul > 0) return fault("takes", "symlink target holds a NUL", { offset: offset + nul });
+	return fault("removes", "symlink target is too long", { expected, found: `${size} without NUL` });
 }
 
 /** The archive is over, but has no trailer, which Documentation/driver-api/early-userspace/buffer-format.rst leaves open. */
@@ -176,10 +191,11 @@ export function nulsInside(place: HeaderPlace): CpioFault {
 	return faultOf("ends", "CPIO_MAGIC", summary, { ...place, name: unnamed }, details);
 }
 
-export function isTrailer(name: Uint8Array): boolean {
+/** Whether an entry ends the archive. A symlink never does: do_header() has gone another way before do_name() looks. */
+export function isTrailer(name: Uint8Array, mode: number): boolean {
 	if (name.length !== trailerName.length) return false;
 	for (let i = 0; i < name.length; i++) if (name[i] !== trailerName.charCodeAt(i)) return false;
-	return true;
+	return kindInKernel(mode) !== "symlink";
 }
 
 /** Where a field of a header lies. */
@@ -187,24 +203,37 @@ export function fieldPlace(field: HeaderField, place: HeaderPlace): ErrorDetails
 	return { field, offset: place.offset + magicSize + 8 * headerFields.indexOf(field) };
 }
 
-function faultOf(
-	kernel: KernelsWay,
+function errorOf(
 	code: CpioCode,
 	sentence: string,
 	{ where, offset, name }: FaultPlace,
 	details: ErrorDetails,
+): EkexecError<CpioCode> {
+	const told = name.length > 0 ? `${sentence} (${showBytes(name)})` : sentence;
+	return new EkexecError("check", code, told, { where, offset, ...details });
+}
+
+function faultOf(
+	kernel: KernelsWay,
+	code: CpioCode,
+	sentence: string,
+	place: FaultPlace,
+	details: ErrorDetails,
 ): CpioFault {
 	const { expected, found } = details;
-	const told = name.length > 0 ? `${sentence} (${showBytes(name)})` : sentence;
 	return {
-		error: new EkexecError<CpioCode>("check", code, told, { where, offset, ...details }),
+		code,
+		// An archive can hold a million faults, and an error, with its stack, costs more than all else of one.
+		get error() {
+			return errorOf(code, sentence, place, details);
+		},
 		summary: [
 			sentence,
 			...(expected === undefined ? [] : [`expected ${expected}`]),
 			...(found === undefined ? [] : [`found ${found}`]),
 		].join("; "),
 		kernel,
-		offset,
-		name,
+		offset: place.offset,
+		name: place.name,
 	};
 }

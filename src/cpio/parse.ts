@@ -10,8 +10,9 @@ import {
 	kindInKernel,
 	nameFault,
 	noTrailer,
-	nulInTarget,
 	nulsInside,
+	targetFault,
+	unnamed,
 } from "./fault.ts";
 import {
 	alignment,
@@ -41,8 +42,6 @@ type State =
 	| "foreign"
 	| "ended";
 
-const unnamed = new Uint8Array(0);
-
 /**
  * A push parser of newc archives, as strict as the strictest kernel, and stricter unless `faults` says otherwise. Give it
  * bytes in pieces of any size with {@link push} (at the end {@link end}) and take events with {@link next} until it
@@ -69,6 +68,8 @@ export class CpioParser {
 	#place: HeaderPlace = { offset: 0 };
 	#format: CpioFormat = "newc";
 	#header: CpioHeader | undefined;
+	/** Bytes from the start of the header to that of the data. */
+	#lead = 0;
 	#name: Uint8Array = unnamed;
 	#target: Uint8Array | undefined;
 	#entry: ParsedEntry | undefined;
@@ -158,18 +159,15 @@ export class CpioParser {
 					this.#name = unnamed;
 					this.#format = readMagic(bytes, this.#place);
 					this.#header = readHeader(bytes, this.#place);
+					this.#lead = alignUp(headerSize + this.#header.namesize, alignment);
 					this.#state = "name";
 					const fault = headerFault(this.#header, this.#place);
-					if (fault !== undefined) {
-						const { namesize } = this.#header;
-						return this.#fault(fault, alignUp(headerSize + namesize, alignment) - headerSize);
-					}
+					if (fault !== undefined) return this.#fault(fault, this.#lead - headerSize);
 					break;
 				}
 				case "name": {
 					const { namesize } = this.#header as CpioHeader;
-					const length = alignUp(headerSize + namesize, alignment) - headerSize;
-					const bytes = this.#take(length, "name");
+					const bytes = this.#take(this.#lead - headerSize, "name");
 					if (bytes === undefined) return undefined;
 					const end = bytes.indexOf(0);
 					const usual = end > 0 && end === namesize - 1;
@@ -193,12 +191,11 @@ export class CpioParser {
 					const nul = bytes.indexOf(0);
 					// Not slice(): a Buffer's shares the memory.
 					this.#target = new Uint8Array(nul === -1 ? bytes : bytes.subarray(0, nul));
-					if (nul !== -1) {
-						const { namesize } = this.#header as CpioHeader;
-						const offset = this.#place.offset + alignUp(headerSize + namesize, alignment) + nul;
-						return this.#fault(nulInTarget(offset, { ...this.#place, name: this.#name }));
-					}
-					break;
+					if (nul === -1 && filesize < pathMax) break;
+					const place = { ...this.#place, name: this.#name };
+					const offset = this.#place.offset + this.#lead;
+					// The target itself has been read.
+					return this.#fault(targetFault(filesize, nul, offset, place), -filesize);
 				}
 				case "begin":
 					return this.#begin();
@@ -301,7 +298,7 @@ export class CpioParser {
 			header.mode %= 0x1_0000;
 			return this.#fault(fault);
 		}
-		if (isTrailer(this.#name)) {
+		if (isTrailer(this.#name, header.mode)) {
 			this.#archives += 1;
 			this.#state = "between";
 			return { type: "trailer", offset: this.#place.offset, end: this.offset };
@@ -311,12 +308,12 @@ export class CpioParser {
 		return undefined;
 	}
 
-	/** Throws a fault, or tells it and passes over what the kernel does. `unread`: bytes up to the data. */
-	#fault(fault: CpioFault, unread = 0): CpioEvent {
+	/** Throws a fault, or tells it and passes over what the kernel does: the data, from so many bytes behind this on. */
+	#fault(fault: CpioFault, toData = 0): CpioEvent {
 		if (!this.#lenient) throw fault.error;
 		if (fault.kernel !== "takes") {
 			const { filesize } = this.#header as CpioHeader;
-			this.#left = unread + alignUp(filesize, alignment);
+			this.#left = toData + alignUp(filesize, alignment);
 			this.#state = "skip";
 		}
 		return { type: "fault", fault };
@@ -332,7 +329,7 @@ export class CpioParser {
 		entry.name = this.#name;
 		entry.target = target;
 		entry.offset = this.#place.offset;
-		entry.dataOffset = this.#place.offset + alignUp(headerSize + header.namesize, alignment);
+		entry.dataOffset = this.#place.offset + this.#lead;
 		this.#entry = entry;
 		this.#sum = 0;
 		this.#left = target === undefined ? header.filesize : 0;

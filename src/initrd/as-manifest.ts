@@ -1,6 +1,7 @@
 import { EkexecError, parseShown, showBytes } from "../bytes/index.ts";
 import { type EntryKind, maxFileSize } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import { isObject, parsePermissions } from "./json.ts";
 import { type Manifest, type ManifestEntry, manifestFormat, showPermissions } from "./manifest.ts";
 
 type Field = Exclude<keyof ManifestEntry, "path" | "type">;
@@ -83,8 +84,8 @@ const readers: Readonly<Record<Field, readonly [string, Reader]>> = {
 	mode: [
 		'permissions as octal text, such as "0755"',
 		(value) => {
-			if (typeof value !== "string" || !/^0?[0-7]{3,4}$/.test(value)) return undefined;
-			return showPermissions(Number.parseInt(value, 8));
+			const permissions = parsePermissions(value);
+			return permissions === undefined ? undefined : showPermissions(permissions);
 		},
 	],
 	uid: number(maxFileSize),
@@ -138,8 +139,4 @@ function fault(
 		found: shown.length > 200 ? `${shown.slice(0, 200)}…` : shown,
 		remedy: "Make one with: ekexec initrd verify FILE --write-manifest M.json",
 	});
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

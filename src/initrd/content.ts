@@ -2,7 +2,12 @@ import { EkexecError, showBytes } from "../bytes/index.ts";
 import type { Chunks } from "../compress/index.ts";
 import type { InitrdCode } from "./codes.ts";
 import { readRoot } from "./read.ts";
-import { type ScanOptions, scanInitrd } from "./scan.ts";
+import { type ScanHandler, type ScanOptions, scanInitrd } from "./scan.ts";
+
+export interface ReadContentOptions extends ScanOptions {
+	/** Told, once, of what no archive should hold, but at which the kernel goes on. The first is thrown unless there is one. */
+	readonly onFault?: NonNullable<ScanHandler["fault"]>;
+}
 
 /** Ends a scan that has found what it looked for. */
 const found: unique symbol = Symbol("found");
@@ -16,9 +21,13 @@ export async function readContent(
 	open: () => Chunks,
 	path: Uint8Array,
 	write: (bytes: Uint8Array) => void | Promise<void>,
-	options: ScanOptions = {},
+	options: ReadContentOptions = {},
 ): Promise<void> {
-	const { root } = await readRoot(open(), options);
+	const { onFault, ...scanning } = options;
+	const { root } = await readRoot(open(), {
+		...scanning,
+		...(onFault === undefined ? {} : { also: { fault: onFault } }),
+	});
 	const node = root.find(path, true);
 	if (node === undefined || node.inode.kind !== "file") {
 		const dangling = node === undefined && root.find(path)?.inode.kind === "symlink";
@@ -46,11 +55,11 @@ export async function readContent(
 					else if (event.type === "data") return here ? write(event.bytes) : undefined;
 					else if (event.type === "end" && here) throw found;
 				},
-				// What the kernel passes over was passed over the first time.
+				// All of them were told, or thrown, the first time.
 				fault: () => {},
 				wantsData: () => here,
 			},
-			options,
+			scanning,
 		);
 	} catch (error) {
 		if (error !== found) throw error;

@@ -17,7 +17,7 @@ import {
 	utimesSync,
 	writeSync,
 } from "node:fs";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, showBytes } from "../bytes/index.ts";
 import type { ByteSource, Chunks } from "../compress/index.ts";
 import type { CpioEvent, CpioFault, ParsedEntry } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
@@ -25,7 +25,7 @@ import { Folders, native } from "./folder.ts";
 import { matcher } from "./pattern.ts";
 import { plainKey, type Remarked, Remarks } from "./remarks.ts";
 import { type Inode, type Node, Root } from "./root.ts";
-import { type ScanOptions, type Segment, scanInitrd } from "./scan.ts";
+import { type ScanOptions, type Segment, type SegmentStart, scanInitrd } from "./scan.ts";
 import { ioError } from "./source.ts";
 import { makeSpecial, maxSpecials } from "./special.ts";
 
@@ -45,14 +45,19 @@ export interface ExtractResult {
 	/** Names that are there now, folders made on the way counted. */
 	readonly extracted: number;
 	/**
-	 * What was not extracted, and why: devices, fifos and sockets that could not be made, and entries that a kernel makes
-	 * nothing of either, or removes. In the order of the archives, each as its entry names it.
+	 * What was not extracted, and why: devices, fifos, sockets and symlinks that could not be made, and entries that a kernel
+	 * makes nothing of either, or removes. In the order of the archives, each as its entry names it.
 	 */
 	readonly skipped: readonly Remarked[];
 	/** What was extracted though a kernel would skip it, or takes it otherwise than it says, and why. */
 	readonly notes: readonly Remarked[];
 	/** More of both than are listed. */
 	readonly omitted: number;
+	/**
+	 * Whether some archive goes over into NULs where an entry must be, as in a file that was never written whole: what stood
+	 * there is lost, and nobody can say what it was.
+	 */
+	readonly damaged: boolean;
 	/** Names that, without `preserve`, have lost their set-id bits, and those that belong to the process instead of their owner. */
 	readonly lost: { readonly setId: number; readonly owner: number };
 }
@@ -82,15 +87,15 @@ export async function extractInitrd(
 			from,
 			{
 				event: (event, segment) => extractor.event(event, segment.index),
-				fault: (fault) => extractor.fault(fault),
+				fault: (fault, segment) => extractor.fault(fault, segment),
 				wantsData: () => extractor.takesData,
 			},
 			options,
 		);
 		extractor.finish();
-		const { skipped, notes, omitted } = extractor.remarks;
+		const { skipped, notes, omitted, damaged } = extractor.remarks;
 		const { count, lost } = extractor;
-		return { segments, extracted: count, skipped, notes, omitted, lost };
+		return { segments, extracted: count, skipped, notes, omitted, damaged, lost };
 	} finally {
 		extractor.close();
 	}
@@ -124,6 +129,7 @@ class Extractor {
 	get count(): number {
 		let names = this.#later.size;
 		for (const nodes of this.#names.values()) names += nodes.size;
+		for (const node of this.#folders.made) if (!this.#later.has(node)) names += 1;
 		return names;
 	}
 
@@ -152,9 +158,11 @@ class Extractor {
 	}
 
 	/** What the kernel passes over, or takes otherwise than it stands: the parser goes on behind it. */
-	fault(fault: CpioFault): void {
+	fault(fault: CpioFault, segment: SegmentStart): void {
 		if (fault.kernel === "removes") this.#root.unlink(fault.name);
-		if (this.#wanted(plainKey(fault.name))) this.remarks.ofFault(fault);
+		// What has no name could be what is wanted.
+		const wanted = fault.name.length === 0 || this.#wanted(plainKey(fault.name));
+		if (wanted) this.remarks.ofFault(fault, segment);
 	}
 
 	#entry(entry: ParsedEntry, segment: number): void {
@@ -239,7 +247,7 @@ class Extractor {
 				"INITRD_UNSAFE",
 				"something of this name is already there",
 				{
-					where: node.key,
+					where: showBytes(node.path),
 					found: there.isDirectory() ? "a folder" : "a file",
 					remedy: there.isDirectory()
 						? "Extract to an empty folder."
@@ -253,8 +261,36 @@ class Extractor {
 
 	#openFor(inode: Inode, path: string): void {
 		const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW;
-		this.#fd = attempt(() => openSync(native(path), flags), "write", this.#first(inode));
+		try {
+			this.#fd = openSync(native(path), flags);
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== "EACCES")
+				throw ioError(error, "write", this.#first(inode)?.path ?? "the folder");
+			this.#anew(inode, path);
+		}
 		this.#inode = inode;
+	}
+
+	/**
+	 * Opens a new file under all the names of one that an earlier entry closed to writing: whoever is not root cannot open
+	 * that, nor need its permissions be changed by name, since its content goes away now anyhow.
+	 */
+	#anew(inode: Inode, path: string): void {
+		const [first, ...others] = this.#names.get(inode) ?? [];
+		const unlink = (path: string, node?: Node) =>
+			attempt(() => unlinkSync(native(path)), "replace", node);
+		unlink(path, first);
+		if (first === undefined) {
+			const stash = native(this.#stash(inode));
+			this.#fd = attempt(() => openSync(stash, constants.O_WRONLY), "write", undefined);
+			return;
+		}
+		this.#fd = this.#create(first);
+		for (const node of others) {
+			unlink(this.#folders.path(node), node);
+			const [from, to] = [this.#folders.path(first), this.#folders.path(node)];
+			attempt(() => linkSync(native(from), native(to)), "link", node);
+		}
 	}
 
 	#data(bytes: Uint8Array): void {
@@ -320,7 +356,8 @@ class Extractor {
 		const path = `${this.#folders.of(this.#root.root)}/.ekexec-${randomBytes(8).toString("hex")}`;
 		closeSync(
 			attempt(
-				() => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600),
+				() =>
+					openSync(native(path), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600),
 				"create",
 				undefined,
 			),
@@ -367,17 +404,10 @@ class Extractor {
 			const { inode } = node;
 			if (inode.kind === "directory") folders.push(node);
 			else {
-				const path = this.#free(node);
-				const target = Buffer.from(inode.target ?? []);
-				attempt(
-					() => {
-						symlinkSync(target, native(path));
-						if (preserve) lchownSync(native(path), inode.uid, inode.gid);
-						if (preserve) lutimesSync(native(path), inode.mtime, inode.mtime);
-					},
-					"make the symlink",
-					node,
-				);
+				const reason = this.#symlink(node);
+				if (reason === undefined) continue;
+				this.#later.delete(node);
+				this.remarks.skip(node.path, reason);
 			}
 		}
 		for (const node of this.#folders.made) if (!this.#later.has(node)) folders.push(node);
@@ -401,11 +431,35 @@ class Extractor {
 		}
 	}
 
+	/** Makes a symlink, or says why this file system has none like it. */
+	#symlink(node: Node): string | undefined {
+		const { inode } = node;
+		const target = Buffer.from(inode.target ?? []);
+		const path = native(this.#free(node));
+		try {
+			symlinkSync(target, path);
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code === "ENAMETOOLONG")
+				return "its target or its name is longer than the file system takes";
+			throw ioError(error, "make the symlink", node.path);
+		}
+		if (this.#options.preserve !== true) return undefined;
+		attempt(
+			() => {
+				lchownSync(path, inode.uid, inode.gid);
+				lutimesSync(path, inode.mtime, inode.mtime);
+			},
+			"set the owner of",
+			node,
+		);
+		return undefined;
+	}
+
 	close(): void {
 		if (this.#fd !== undefined) closeSync(this.#fd);
 		for (const path of this.#stashes.values()) {
 			try {
-				unlinkSync(path);
+				unlinkSync(native(path));
 			} catch {
 				// The first error is the one to tell.
 			}

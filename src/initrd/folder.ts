@@ -1,5 +1,5 @@
 import { closeSync, constants, lstatSync, mkdirSync, openSync, realpathSync } from "node:fs";
-import { EkexecError } from "../bytes/index.ts";
+import { EkexecError, showBytes } from "../bytes/index.ts";
 import type { InitrdCode } from "./codes.ts";
 import type { Node } from "./root.ts";
 import { ioError } from "./source.ts";
@@ -136,7 +136,7 @@ export class Folders {
 
 function unsafe(node: Node): EkexecError<InitrdCode> {
 	return new EkexecError("refused", "INITRD_UNSAFE", "something that is no folder is in the way", {
-		where: node.key,
+		where: showBytes(node.path),
 		expected: "a folder, or nothing",
 		found: "a symlink or a file that was there before",
 		remedy: "Extract to an empty folder, or remove it.",

@@ -6,7 +6,7 @@
 export { ByteSource, type Chunks, type Codec, type CodecName, codecs } from "../compress/index.ts";
 export { asManifest } from "./as-manifest.ts";
 export type { InitrdCode } from "./codes.ts";
-export { readContent } from "./content.ts";
+export { type ReadContentOptions, readContent } from "./content.ts";
 export {
 	type ExtractOptions,
 	type ExtractResult,

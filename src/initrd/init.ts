@@ -2,8 +2,8 @@ import { showBytes } from "../bytes/index.ts";
 import type { Node, Root } from "./root.ts";
 import type { Remark } from "./trouble.ts";
 
-/** Interpreters that are scripts themselves, one in another, as exec_binprm() of fs/exec.c lets pass. */
-const maxInterpreters = 5;
+/** So deep may interpreters be scripts themselves, one in another: exec_binprm() of fs/exec.c. */
+const maxDepth = 5;
 
 /**
  * What keeps a kernel from running /init of a tree that was read with `programs`: undefined if nothing is known. Symlinks are
@@ -27,15 +27,16 @@ export function checkInit(root: Root): Remark | undefined {
 	if (found.inode.kind !== "file" || found.inode.size === 0)
 		return missing("is no file with content");
 	if (!executable(found)) return missing("is not executable");
-	if (found.inode.program === undefined) {
-		return {
-			level: "warning",
-			code: "VERIFY_INIT_FORMAT",
-			message:
-				"is neither an ELF program nor a script that begins with #! and an interpreter: hardly a kernel runs it (error -8)",
-		};
-	}
-	return checkInterpreters(root, found);
+	return found.inode.program === undefined ? noProgram("") : checkInterpreters(root, found);
+}
+
+/** A warning only: what knows other formats (binfmt_misc and the like) is rare, but there. */
+function noProgram(who: string): Remark {
+	return {
+		level: "warning",
+		code: "VERIFY_INIT_FORMAT",
+		message: `${who}is neither an ELF program nor a script that begins with #! and an interpreter: hardly a kernel runs it (error -8)`,
+	};
 }
 
 function checkInterpreters(root: Root, init: Node): Remark | undefined {
@@ -46,7 +47,7 @@ function checkInterpreters(root: Root, init: Node): Remark | undefined {
 	});
 	let file = init;
 	let who = "it";
-	for (let depth = 0; depth <= maxInterpreters; depth++) {
+	for (let depth = 0; depth <= maxDepth; depth++) {
 		const { program } = file.inode;
 		if (program?.interpreter === undefined) return undefined;
 		const path = Buffer.from(program.interpreter, "latin1");
@@ -58,12 +59,16 @@ function checkInterpreters(root: Root, init: Node): Remark | undefined {
 		if (next.inode.kind !== "file" || !executable(next)) {
 			return cannot(`${who} needs ${named}, which is no executable file (error -13)`);
 		}
-		// A dynamic linker is mapped, not run.
-		if (program.kind === "elf") return undefined;
+		// A dynamic linker is mapped, not run: load_elf_binary() of fs/binfmt_elf.c takes nothing but ELF.
+		if (program.kind === "elf") {
+			if (next.inode.program?.kind === "elf") return undefined;
+			return cannot(`${who} needs ${named}, which is no ELF program (error -80)`);
+		}
+		if (next.inode.program === undefined) return noProgram(`its interpreter ${named} `);
 		file = next;
 		who = named;
 	}
-	return cannot(`its interpreters are scripts, more than ${maxInterpreters} deep (error -40)`);
+	return cannot(`its interpreters are scripts, more than ${maxDepth} deep (error -40)`);
 }
 
 function executable({ inode }: Node): boolean {

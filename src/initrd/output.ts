@@ -31,8 +31,8 @@ const [openP, closeP, fstatP, renameP, statP, unlinkP, copyP, writeP, realpathP,
 	promisify(fchmod),
 ] as const;
 
-/** Copying blames either file for what is wrong with the other: what is wrong with the base is told first, as its own. */
-export async function checkBase(path: string, where: string = path): Promise<void> {
+/** Refuses what is no file, or cannot be read: a copy of it would blame either file for what is wrong with the other. */
+export async function checkReadable(path: string, where: string = path): Promise<void> {
 	const wrong = (code: string, cause?: unknown) =>
 		new EkexecError<InitrdCode>("usage", "INITRD_IO", `cannot read: ${code}`, {
 			where,
@@ -90,7 +90,10 @@ export class OutputFile {
 		this.#bufferSize = bufferSize;
 	}
 
-	/** Begins a file, as a copy of `base` if that is given (shared blocks where the file system can). */
+	/**
+	 * Begins a file, as a copy of `base` if that is given (shared blocks where the file system can), of which the caller knows
+	 * by {@link checkReadable} that it can be one.
+	 */
 	static async create(
 		path: string,
 		options: { readonly base?: string | undefined; readonly bufferSize: number },
@@ -113,10 +116,8 @@ export class OutputFile {
 			// What a symlink leads to is replaced, not the symlink; a file that is there keeps its permissions.
 			const real = there === undefined ? path : await realpathP(path);
 			const temporary = `${real}.${randomBytes(6).toString("hex")}.part`;
-			if (options.base !== undefined) {
-				await checkBase(options.base);
+			if (options.base !== undefined)
 				await copyP(options.base, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-			}
 			const fd = await openP(temporary, options.base === undefined ? "wx" : "r+", 0o666);
 			if (there !== undefined) await chmodP(fd, there.mode);
 			const { size } = await fstatP(fd);

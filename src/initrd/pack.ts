@@ -8,8 +8,9 @@ import {
 	type WriteOptions,
 } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import type { FileChunksOptions } from "./files.ts";
 import { fill, fillSize } from "./fill.ts";
-import { OutputFile } from "./output.ts";
+import { checkReadable, OutputFile } from "./output.ts";
 import { type ContentRef, sumOfFile } from "./source.ts";
 
 export interface PackOptions extends Omit<WriteOptions, "offset"> {
@@ -107,13 +108,18 @@ async function* metered(
 export interface PackFileOptions extends PackOptions {
 	/** Path of an initrd that the new file begins with; it may be the output itself. */
 	readonly appendTo?: string;
+	/** What errors call that initrd; its path unless told. */
+	readonly baseName?: string;
+	/** Told how far the reading of that initrd has come. */
+	readonly baseProgress?: FileChunksOptions["progress"];
 }
 
 /**
  * Reads the initrd that something is to be put behind, to its end: a kernel stops unpacking at the first thing that it
  * cannot read, and would never come to what is appended. Throws `INITRD_BASE`, `INITRD_IO` and the signal's reason.
  */
-async function checkBase(path: string, signal: AbortSignal | undefined): Promise<void> {
+async function checkWhole(path: string, options: PackFileOptions): Promise<void> {
+	const { signal, baseName: where = path, baseProgress } = options;
 	// Packing a tree has to start fast, and needs neither.
 	const [{ scanInitrd }, { fileChunks }] = await Promise.all([
 		import("./scan.ts"),
@@ -121,16 +127,16 @@ async function checkBase(path: string, signal: AbortSignal | undefined): Promise
 	]);
 	try {
 		await scanInitrd(
-			fileChunks(path, { signal }),
+			fileChunks(path, { signal, progress: baseProgress }),
 			{
 				wantsData: () => false,
 				// What a kernel passes over is no hindrance. Zeros inside an archive are a file that was never whole, and without
 				// a trailer the kernel would take hard links of what is appended for those of the base.
-				fault({ error, kernel }) {
-					if (kernel === "ends") throw error;
+				fault(fault) {
+					if (fault.kernel === "ends") throw fault.error;
 				},
 			},
-			{ where: path, signal },
+			{ where, signal },
 		);
 	} catch (error) {
 		if (!(error instanceof EkexecError) || error.kind !== "check") throw error;
@@ -140,9 +146,10 @@ async function checkBase(path: string, signal: AbortSignal | undefined): Promise
 			`cannot be appended to: ${error.summary}`,
 			{
 				...error.details,
+				// What only ekexec does not read may be well for a kernel.
 				remedy:
-					error.code === "COMPRESS_UNSUPPORTED"
-						? "It cannot be read to its end here. Pack what shall follow by itself, and join both with cat: what is compressed may begin anywhere, an archive that is not at a multiple of 4."
+					error.code === "COMPRESS_UNSUPPORTED" || error.code === "COMPRESS_LIMIT"
+						? "It cannot be read to its end here. Pack what shall follow by itself, and join both with cat, with NULs between so that it begins at a multiple of 4."
 						: "What is appended would be lost, or spoilt. See more with: ekexec initrd verify",
 				cause: error,
 			},
@@ -161,7 +168,6 @@ export async function packInitrd(
 	path: string,
 	options: PackFileOptions = {},
 ): Promise<PackResult> {
-	// Faults in the entries come out before the file is touched.
 	const { early, appendTo } = options;
 	if (early !== undefined && appendTo !== undefined) {
 		throw new EkexecError<InitrdCode>(
@@ -174,16 +180,19 @@ export async function packInitrd(
 			},
 		);
 	}
+	if (appendTo !== undefined) await checkReadable(appendTo, options.baseName);
 	const all = [...prepared(entries, options)];
-	const first =
-		appendTo === undefined ? planCpio(all, { ...options, offset: early?.length ?? 0 }) : undefined;
-	if (appendTo !== undefined) await checkBase(appendTo, options.signal);
+	// Faults in the entries come out before the base is read, which can take minutes, and before the file is touched.
+	let plan = planCpio(all, { ...options, offset: early?.length ?? 0 });
+	if (appendTo !== undefined) await checkWhole(appendTo, options);
 	const file = await OutputFile.create(path, { base: appendTo, bufferSize: fillSize });
 	try {
 		const start = alignUp(file.size, alignment);
 		if (start > file.size) await file.append(new Uint8Array(start - file.size));
 		if (early !== undefined) await file.append(early);
-		const plan = first ?? planCpio(all, { ...options, offset: start });
+		// How long the base is matters to nothing else.
+		if (appendTo !== undefined && options.align !== undefined)
+			plan = planCpio(all, { ...options, offset: start });
 		if (options.codec === undefined || options.codec.name === "none") {
 			let done = 0;
 			for await (const bytes of fill(plan, { ...options, take: () => file.take() })) {

@@ -15,8 +15,8 @@ export const programHead = 4096;
 
 /** BINPRM_BUF_SIZE of include/uapi/linux/binfmts.h: what a kernel reads of a script. */
 const scriptHead = 256;
-/** Interpreters of one initrd, all together, in characters: there are two or three. */
-const maxInterpreters = 64 * 1024;
+/** Of the paths of all interpreters of one initrd together, in characters: there are two or three. */
+const maxKnownSize = 64 * 1024;
 
 /** Recognises programs; each interpreter is kept once, however many files name it. */
 export class ProgramReader {
@@ -45,7 +45,7 @@ export class ProgramReader {
 		const known = this.#known.get(key);
 		if (known !== undefined) return known;
 		this.#size += key.length;
-		if (this.#size > maxInterpreters) return { kind: program.kind, interpreter: undefined };
+		if (this.#size > maxKnownSize) return { kind: program.kind, interpreter: undefined };
 		this.#known.set(key, program);
 		return program;
 	}
@@ -83,9 +83,11 @@ function dynamicLinker(head: Uint8Array): string | undefined {
 	const table = number(wide ? 32 : 28);
 	const entrySize = short(wide ? 54 : 42);
 	const entries = short(wide ? 56 : 44);
+	// load_elf_phdrs() takes no other; and a table of such entries is soon at the end of the head.
+	if (entrySize !== (wide ? 56 : 32)) return undefined;
 	for (let i = 0; i < entries; i++) {
 		const at = table + i * entrySize;
-		if (!within(at, wide ? 56 : 32)) return undefined;
+		if (!within(at, entrySize)) return undefined;
 		cursor.seek(at);
 		if (cursor.u32() !== interpreterSegment) continue;
 		const start = number(at + (wide ? 8 : 4));

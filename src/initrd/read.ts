@@ -24,7 +24,7 @@ export interface ReadRootOptions extends ScanOptions {
 
 /**
  * Reads a whole initrd as the file system that a kernel would make of it; what that skips in silence is told to
- * `onTrouble` and to `also.fault`, and is no error. Throws as {@link scanInitrd} does.
+ * `onTrouble` and to `also.fault`. Throws as {@link scanInitrd} does: without `also.fault` at the first fault.
  */
 export async function readRoot(
 	from: ByteSource | Chunks,
@@ -59,10 +59,14 @@ export async function readRoot(
 				} else if (event.type === "trailer") root.trailer();
 				return busy;
 			},
-			fault(fault, segment) {
-				also?.fault?.(fault, segment);
-				if (fault.kernel === "removes") root.unlink(fault.name);
-			},
+			...(also?.fault === undefined
+				? {}
+				: {
+						fault(fault, segment) {
+							also.fault?.(fault, segment);
+							if (fault.kernel === "removes") root.unlink(fault.name);
+						},
+					}),
 			wantsData: (entry, segment) =>
 				hash !== undefined ||
 				(programs !== undefined && inode !== undefined) ||

@@ -73,6 +73,8 @@ export type Trouble =
 	| "link-lost"
 	/** A folder that is not empty stands in its place: skipped in silence. */
 	| "directory-not-empty"
+	/** Its name ends in a slash, and is that of no folder: skipped in silence. */
+	| "trailing-slash"
 	/** One more name for itself: the kernel takes the name away and then finds nothing to link to. */
 	| "self-link"
 	/** Something of another kind stood in its place and is gone. */
@@ -98,13 +100,21 @@ export interface RootOptions {
 
 /** More names than any initramfs has: a bomb otherwise turns a few compressed bytes into gigabytes of tree. */
 export const maxNodes = 500_000;
-/** All names together, in bytes; the mean name has thirty. */
+/** All names together, and all targets of symlinks, in bytes; the mean name has thirty. */
 export const maxNameBytes: number = 64 * 1024 * 1024;
 /** Linux follows this many symlinks in one path (include/linux/namei.h, MAXSYMLINKS). */
 const maxSymlinks = 40;
 
-/** `implied`: some folder on the way is there only because this tree is lenient. */
-type Walked = { readonly dir: Node; readonly leaf: string; readonly implied: boolean } | Trouble;
+/** The folder that holds the last part of a path, and that part. */
+interface Place {
+	readonly dir: Node;
+	/** Empty where the path means the folder itself. */
+	readonly leaf: string;
+	/** Whether a slash follows the last part: then only a folder is meant, or a symlink that leads to one. */
+	readonly slash: boolean;
+	/** Some folder on the way is there only because this tree is lenient. */
+	readonly implied: boolean;
+}
 
 /**
  * The file system that an initrd becomes, kept in memory without contents. Entries are applied as do_name(),
@@ -117,8 +127,9 @@ export class Root {
 	readonly #options: RootOptions;
 	/** First name of each thing with several, until the archive ends. */
 	#links = new Map<string, string>();
+	#linkBytes = 0;
 	#nodes = 0;
-	#nameBytes = 0;
+	#nodeBytes = 0;
 
 	constructor(options: RootOptions = {}) {
 		this.#options = options;
@@ -127,28 +138,33 @@ export class Root {
 	/** Hard links never reach over the end of an archive. */
 	trailer(): void {
 		this.#links = new Map();
+		this.#linkBytes = 0;
 	}
 
 	apply(entry: ParsedEntry, segment: number): Applied {
 		const name = Buffer.from(entry.name).toString("latin1");
 		const troubles: Trouble[] = name.split("/").includes("..") ? ["dot-dot"] : [];
-		const walked = this.#walk(name, this.#options.lenient === true);
-		if (typeof walked === "string")
-			return { node: undefined, takesData: false, troubles: [...troubles, walked] };
+		const skipped = (trouble: Trouble): Applied => {
+			return { node: undefined, takesData: false, troubles: [...troubles, trouble] };
+		};
+		// maybe_link() notes a name before it shows whether anything can be made of it.
+		const first = this.#firstName(entry, name);
+		const walked = this.#walk(name, { make: this.#options.lenient === true });
+		if (typeof walked === "string") return skipped(walked);
 		const { dir, leaf } = walked;
 		if (walked.implied) troubles.push("no-parent");
 
-		if (entry.kind === "directory") return this.#directory(entry, dir, leaf, troubles);
-		if (leaf === "")
-			return { node: undefined, takesData: false, troubles: [...troubles, "directory-not-empty"] };
-
-		if (entry.kind !== "symlink" && entry.nlink >= 2) {
-			const { devmajor, devminor, ino } = entry;
-			const id = `${devmajor}:${devminor}:${ino}:${entry.kind}`;
-			const first = this.#links.get(id);
-			if (first === undefined) this.#links.set(id, name);
-			else return this.#link(first, entry, dir, leaf, segment, troubles);
+		if (entry.kind === "directory") {
+			const node = this.#directory(entry, walked, troubles);
+			return node === undefined ? skipped("trailing-slash") : { node, takesData: false, troubles };
 		}
+		if (leaf === "") return skipped("directory-not-empty");
+		if (walked.slash) {
+			// clean_path() takes a folder away if it can; then nothing else can be made under such a name.
+			this.unlink(entry.name);
+			return skipped("trailing-slash");
+		}
+		if (first !== undefined) return this.#link(first, entry, dir, leaf, segment, troubles);
 
 		const there = dir.children?.get(leaf);
 		if (there !== undefined && (there.inode.kind !== entry.kind || entry.kind === "symlink")) {
@@ -179,24 +195,20 @@ export class Root {
 
 	/** Takes a name away, as a kernel does for an entry of which it then makes nothing. A folder goes only if it is empty. */
 	unlink(path: Uint8Array): void {
-		const walked = this.#walk(Buffer.from(path).toString("latin1"), false);
+		const walked = this.#walk(Buffer.from(path).toString("latin1"));
 		if (typeof walked === "string") return;
 		const there = walked.dir.children?.get(walked.leaf);
-		if (there !== undefined) this.#remove(there, undefined, []);
+		if (there !== undefined && (there.children !== undefined || !walked.slash))
+			this.#remove(there, undefined, []);
 	}
 
-	/** The name at a path, symlinks followed on the way and, if wanted, at its end. */
+	/** The name at a path, symlinks followed on the way and, if wanted or if a slash follows it, at its end. */
 	find(path: Uint8Array, follow = false): Node | undefined {
-		let name = Buffer.from(path).toString("latin1");
-		for (let hops = 0; hops <= maxSymlinks; hops++) {
-			const walked = this.#walk(name, false);
-			if (typeof walked === "string") return undefined;
-			const node = walked.leaf === "" ? walked.dir : walked.dir.children?.get(walked.leaf);
-			if (!follow || node?.inode.kind !== "symlink") return node;
-			const target = Buffer.from(node.inode.target ?? []).toString("latin1");
-			name = target.startsWith("/") ? target : `${walked.dir.key}/${target}`;
-		}
-		return undefined;
+		const name = Buffer.from(path).toString("latin1");
+		const walked = this.#walk(name, { follow: follow || name.endsWith("/") });
+		if (typeof walked === "string") return undefined;
+		const node = walked.leaf === "" ? walked.dir : walked.dir.children?.get(walked.leaf);
+		return walked.slash && node?.inode.kind !== "directory" ? undefined : node;
 	}
 
 	/** All names below the root in the order of their bytes, parents first. */
@@ -209,16 +221,37 @@ export class Root {
 		}
 	}
 
-	#directory(entry: ParsedEntry, dir: Node, leaf: string, troubles: Trouble[]): Applied {
+	/** The name under which the archive first spoke of a thing with several; undefined where that is this one. */
+	#firstName(entry: ParsedEntry, name: string): string | undefined {
+		const { kind, nlink, devmajor, devminor, ino } = entry;
+		if (kind === "directory" || kind === "symlink" || nlink < 2) return undefined;
+		const id = `${devmajor}:${devminor}:${ino}:${kind}`;
+		const first = this.#links.get(id);
+		if (first !== undefined) return first;
+		this.#links.set(id, name);
+		this.#linkBytes += name.length;
+		if (this.#full) throw tooMany(entry.name);
+		return undefined;
+	}
+
+	/** Undefined if the kernel makes none, and changes none. */
+	#directory(entry: ParsedEntry, place: Place, troubles: Trouble[]): Node | undefined {
+		const { dir, leaf, slash } = place;
 		let node = leaf === "" ? dir : dir.children?.get(leaf);
 		if (node !== undefined && node.inode.kind !== "directory") {
-			this.#remove(node, entry.kind, troubles);
-			node = undefined;
+			if (slash) {
+				// Nothing is replaced then: lstat(2) and chown(2) mean what a symlink leads to.
+				node = this.find(entry.name);
+				if (node === undefined) return undefined;
+			} else {
+				this.#remove(node, entry.kind, troubles);
+				node = undefined;
+			}
 		}
 		node ??= this.#add(dir, leaf, directory(0, 0));
 		own(node.inode, entry);
 		node.implied = false;
-		return { node, takesData: false, troubles };
+		return node;
 	}
 
 	/** One more name for what the archive calls by its first. */
@@ -250,21 +283,16 @@ export class Root {
 	#add(dir: Node, leaf: string, inode: Inode): Node {
 		const node = new Node(dir, leaf, inode);
 		this.#nodes += 1;
-		this.#nameBytes += leaf.length;
-		if (this.#nodes > maxNodes || this.#nameBytes > maxNameBytes) {
-			throw new EkexecError<InitrdCode>(
-				"check",
-				"INITRD_LIMIT",
-				"more entries than any initramfs has",
-				{
-					where: showBytes(node.path.subarray(0, 200)),
-					expected: `at most ${maxNodes} names with ${maxNameBytes} bytes`,
-				},
-			);
-		}
+		this.#nodeBytes += bytesOf(node);
+		if (this.#full) throw tooMany(node.path);
 		inode.names += 1;
 		dir.children?.set(leaf, node);
 		return node;
+	}
+
+	get #full(): boolean {
+		const names = this.#nodes + this.#links.size;
+		return names > maxNodes || this.#nodeBytes + this.#linkBytes > maxNameBytes;
 	}
 
 	/** Takes a name away for something of a `kind`, as unlink(2) or rmdir(2): false if it is a folder with something in it. */
@@ -278,27 +306,30 @@ export class Root {
 		node.parent?.children?.delete(node.leaf);
 		node.inode.names -= 1;
 		this.#nodes -= 1;
-		this.#nameBytes -= node.leaf.length;
+		this.#nodeBytes -= bytesOf(node);
 		return true;
 	}
 
-	/** Goes to the folder that holds the last part of a path. An empty leaf means the folder itself. */
-	#walk(name: string, make: boolean): Walked {
+	/** Goes to the folder that holds the last part of a path. `make`: folders that are missing; `follow`: symlinks at its end. */
+	#walk(name: string, { make = false, follow = false } = {}): Place | Trouble {
 		let dir = this.root;
 		let hops = 0;
 		let implied = false;
-		const rest = name.split("/").reverse();
+		let slash = name.endsWith("/");
+		const rest = partsReversed(name);
 		for (;;) {
 			const part = rest.pop();
-			if (part === undefined) return { dir, leaf: "", implied };
+			if (part === undefined) return { dir, leaf: "", slash, implied };
 			if (part === "" || part === ".") continue;
 			if (part.length > nameMax) return "name-too-long";
 			if (part === "..") {
 				dir = dir.parent ?? this.root;
 				continue;
 			}
-			if (rest.every((later) => later === "")) return { dir, leaf: part, implied };
 			let next = dir.children?.get(part);
+			const last = rest.length === 0;
+			if (last && !(follow && next?.inode.kind === "symlink"))
+				return { dir, leaf: part, slash, implied };
 			if (next === undefined) {
 				if (!make) return "no-parent";
 				next = this.#add(dir, part, directory(0o755, 0));
@@ -308,7 +339,8 @@ export class Root {
 				if (++hops > maxSymlinks) return "loop";
 				const target = Buffer.from(next.inode.target ?? []).toString("latin1");
 				if (target.startsWith("/")) dir = this.root;
-				rest.push(...target.split("/").reverse());
+				if (last) slash ||= target.endsWith("/");
+				rest.push(...partsReversed(target));
 			} else if (next.inode.kind !== "directory") return "parent-no-directory";
 			else {
 				dir = next;
@@ -316,6 +348,25 @@ export class Root {
 			}
 		}
 	}
+}
+
+function tooMany(path: Uint8Array): EkexecError<InitrdCode> {
+	return new EkexecError("check", "INITRD_LIMIT", "more entries than any initramfs has", {
+		where: showBytes(path.subarray(0, 200)),
+		expected: `at most ${maxNodes} names with ${maxNameBytes} bytes`,
+	});
+}
+
+/** The parts of a path, the last first, without the empty ones behind it. */
+function partsReversed(path: string): string[] {
+	let end = path.length;
+	while (path[end - 1] === "/") end--;
+	return path.slice(0, end).split("/").reverse();
+}
+
+/** What a name takes of {@link maxNameBytes}. */
+function bytesOf({ leaf, inode }: Node): number {
+	return leaf.length + (inode.target?.length ?? 0);
 }
 
 function sortedChildren(node: Node): Node[] {

@@ -1,4 +1,4 @@
-import { EkexecError } from "../bytes/index.ts";
+import { alignUp, EkexecError } from "../bytes/index.ts";
 import {
 	type ByteSource,
 	byteSource,
@@ -9,6 +9,7 @@ import {
 	MAX_OUTPUT,
 } from "../compress/index.ts";
 import {
+	alignment,
 	type CpioCode,
 	type CpioEvent,
 	type CpioFault,
@@ -74,9 +75,10 @@ export interface ScanOptions {
 /**
  * Goes through an initrd as unpack_to_rootfs() of init/initramfs.c does: NULs are skipped, `0` at a multiple of four
  * begins an archive, anything else must be a compressed stream, and what comes out of that must be archives and NULs
- * again. Memory is constant. Throws `check` errors with offset and segment at the first thing that would end the
- * kernel's unpacking, or that it would skip in silence unless the handler takes faults, and `COMPRESS_LIMIT` where the
- * unpacked size passes `maxOutput`.
+ * again, of the first segment an archive at once. A compressed stream may begin anywhere, but behind an uncompressed archive
+ * only at a multiple of four, too. Memory is constant. Throws `check` errors with offset and segment at the first thing that
+ * would end the kernel's unpacking, or that it would skip in silence unless the handler takes faults, and `COMPRESS_LIMIT`
+ * where the unpacked size passes `maxOutput`.
  */
 export async function scanInitrd(
 	from: ByteSource | Chunks,
@@ -111,6 +113,9 @@ async function scan(
 		const { offset } = source;
 		const codec = head[0] === 0x30 ? undefined : codecOf(head, where, offset);
 		if (codec === undefined && head[0] !== 0x30) throw unknownSegment(head, offset, where);
+		// do_reset(), which skips the NULs behind an uncompressed archive, calls anything else "broken padding".
+		if (codec !== undefined && segments.at(-1)?.kind === "none" && offset % alignment !== 0)
+			throw unaligned(offset, where);
 		const start: SegmentStart = {
 			index: segments.length,
 			kind: codec?.name ?? "none",
@@ -126,20 +131,21 @@ async function scan(
 			unpackedSize = source.offset - offset;
 		} else {
 			const name = `segment ${start.index} (${codec.name}, from offset ${offset})`;
-			const parser = new CpioParser({
-				where: `${where === undefined ? "" : `${where}, `}${name}, unpacked`,
-				faults: "event",
-			});
+			const inside = `${where === undefined ? "" : `${where}, `}${name}, unpacked`;
+			const parser = new CpioParser({ where: inside, faults: "event" });
 			const unpacked = codec.decode(source, {
 				maxOutput: left,
 				...(options.threads === undefined ? {} : { threads: options.threads }),
 				...(signal === undefined ? {} : { signal }),
 			});
 			for await (const chunk of unpacked) {
+				if (start.index === 0 && unpackedSize === 0 && chunk[0] === 0)
+					throw notAtOnce(inside, "a NUL");
 				unpackedSize += chunk.length;
 				parser.push(chunk);
 				await counter.drain(parser);
 			}
+			if (start.index === 0 && unpackedSize === 0) throw notAtOnce(inside, "nothing");
 			parser.end();
 			await counter.drain(parser);
 		}
@@ -219,8 +225,34 @@ class Counter {
 	#fault(fault: CpioFault): void {
 		const harmless: CpioCode = "CPIO_NO_TRAILER";
 		if (this.#handler.fault !== undefined) this.#handler.fault(fault, this.#start);
-		else if (fault.error.code !== harmless) throw fault.error;
+		else if (fault.code !== harmless) throw fault.error;
 	}
+}
+
+function unaligned(offset: number, where: string | undefined): EkexecError<CpioCode> {
+	const summary =
+		"compressed data behind an uncompressed archive does not begin at a multiple of 4";
+	return new EkexecError("check", "CPIO_ALIGNMENT", summary, {
+		where,
+		offset,
+		field: "magic",
+		expected: `NULs up to offset ${alignUp(offset, alignment)}`,
+		remedy: "Pad the segment before it with NULs.",
+	});
+}
+
+/**
+ * Before anything is unpacked the kernel's state is Start, in which it takes what comes for a header, be it NULs ("no cpio
+ * magic"), and which it must have left at the end of the stream ("junk at the end of compressed archive"). Later it is Reset.
+ */
+function notAtOnce(where: string, found: string): EkexecError<CpioCode> {
+	return new EkexecError("check", "CPIO_MAGIC", "the first thing in an initrd is no archive", {
+		where,
+		offset: 0,
+		field: "magic",
+		expected: "070701 or 070702",
+		found,
+	});
 }
 
 function unknownSegment(

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { printable } from "../bytes/index.ts";
 import { native } from "./folder.ts";
 import type { Inode } from "./root.ts";
 
@@ -27,5 +28,8 @@ export function makeSpecial(inode: Inode, pathOf: () => string | undefined): str
 		encoding: "utf8",
 		timeout: 10_000,
 	});
-	return status === 0 ? undefined : (error?.message ?? stderr.trim());
+	if (status === 0) return undefined;
+	// In front of the last colon stand mknod's name and the path: the one of our descriptor, and whatever bytes a name has.
+	const said = error?.message ?? stderr.trim().split(": ").at(-1);
+	return printable(said || "mknod failed");
 }

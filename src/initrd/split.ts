@@ -14,7 +14,7 @@ export function segmentChunks(
 
 /**
  * Segments put one behind the other, each at a multiple of four, NULs between. (The kernel wants that of uncompressed
- * archives only, but then nobody has to know what comes next.)
+ * archives and of what follows one, but so nobody has to know what comes next.)
  */
 export async function* joinSegments(
 	segments: Iterable<AsyncIterable<Uint8Array> | Iterable<Uint8Array>>,

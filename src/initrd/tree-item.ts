@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { EkexecError, type ErrorDetails, parseShown } from "../bytes/index.ts";
 import { type CpioEntry, type EntryKind, maxFileSize, nameKey } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import { isObject, parsePermissions } from "./json.ts";
 import { sentenceOf } from "./reasons.ts";
 import type { FileRef } from "./source.ts";
 import type { ParseTreeOptions } from "./tree.ts";
@@ -226,8 +227,8 @@ export class TreeItem {
 	#mode(): { mode?: number } {
 		const { mode } = this.#item;
 		if (mode === undefined) return {};
-		if (typeof mode === "string" && /^0?[0-7]{3,4}$/.test(mode))
-			return { mode: Number.parseInt(mode, 8) };
+		const permissions = parsePermissions(mode);
+		if (permissions !== undefined) return { mode: permissions };
 		throw this.fault("mode", {
 			expected: 'permissions as octal text, such as "0755"',
 			found: shown(mode),
@@ -255,8 +256,4 @@ export class TreeItem {
 
 function shown(value: unknown): string {
 	return value === undefined ? "nothing" : JSON.stringify(value);
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

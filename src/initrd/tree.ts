@@ -3,8 +3,9 @@ import { dirname, resolve } from "node:path";
 import { EkexecError, showBytes } from "../bytes/index.ts";
 import { type CpioEntry, nameKey } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
+import { isObject } from "./json.ts";
 import { type FileRef, ioError } from "./source.ts";
-import { isObject, TreeItem } from "./tree-item.ts";
+import { TreeItem } from "./tree-item.ts";
 
 /** A description of tens of thousands of entries has a few megabytes; this is no tree. */
 export const maxTreeSize: number = 256 * 1024 * 1024;

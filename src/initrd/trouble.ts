@@ -37,6 +37,11 @@ const troubles: Readonly<Record<Trouble, readonly [Remark["level"], string, stri
 		"VERIFY_SELF_LINK",
 		"it is a hard link to itself: the kernel removes the file",
 	],
+	"trailing-slash": [
+		"error",
+		"VERIFY_TRAILING_SLASH",
+		`its name ends in a slash, but names no folder: ${silence}`,
+	],
 	replaced: ["warning", "VERIFY_REPLACED", "it replaces something of another type"],
 	"dot-dot": ["warning", "VERIFY_DOT_DOT", "its name holds .."],
 };
@@ -47,8 +52,7 @@ export function remarkOf(trouble: Trouble): Remark {
 }
 
 /** What is said of a fault, by what the kernel does. */
-export function remarkOfFault({ error, summary, kernel }: CpioFault): Remark {
-	const { code } = error;
+export function remarkOfFault({ code, summary, kernel }: CpioFault): Remark {
 	if (code === "CPIO_NO_TRAILER")
 		return {
 			level: "warning",

@@ -37,8 +37,9 @@ export interface Problem extends Remark {
 export interface VerifyResult {
 	/** Whether there is no error; warnings may be. */
 	readonly ok: boolean;
+	/** Errors first, then warnings, both in the order of the file. */
 	readonly problems: readonly Problem[];
-	/** More problems than are listed. */
+	/** More problems than are listed; errors only where nothing but errors is listed. */
 	readonly omitted: number;
 	readonly segments: readonly Segment[];
 	readonly sha256: string;
@@ -61,11 +62,13 @@ export async function verifyInitrd(
 	from: ByteSource | Chunks,
 	options: VerifyOptions = {},
 ): Promise<VerifyResult> {
-	const problems: Problem[] = [];
-	let omitted = 0;
+	const errors: Problem[] = [];
+	const warnings: Problem[] = [];
+	let reported = 0;
 	const report = (problem: Problem) => {
-		if (problems.length < maxProblems) problems.push(problem);
-		else omitted += 1;
+		const list = problem.level === "error" ? errors : warnings;
+		if (list.length < maxProblems) list.push(problem);
+		reported += 1;
 	};
 	const { manifest, init = true } = options;
 	const digest = createHash("sha256");
@@ -73,6 +76,7 @@ export async function verifyInitrd(
 	const source = byteSource(hashed(from, digest), where === undefined ? {} : { where });
 	const segments: Segment[] = [];
 	let current: SegmentStart | undefined;
+	let summed: SegmentStart | undefined;
 	let found = new Root();
 	try {
 		const read = await readRoot(source, {
@@ -91,7 +95,17 @@ export async function verifyInitrd(
 					report({ ...remarkOfFault(fault), ...placeOf(fault, segment) });
 				},
 				event(event, segment) {
-					if (event.type === "entry") checkEntry(event.entry, segment, report);
+					if (event.type !== "entry") return;
+					checkEarly(event.entry, segment, report);
+					if (event.entry.format !== "crc" || summed === segment) return;
+					// Once: what is said is said of all entries, of whatever kind.
+					summed = segment;
+					report({
+						level: "warning",
+						code: "VERIFY_CRC_FORMAT",
+						message: "written as 070702, which kernels before 6.2 refuse",
+						...placeOf({ offset: event.entry.offset, name: new Uint8Array(0) }, segment),
+					});
 				},
 				wantsData: () => false,
 				segmentEnd: (segment) => {
@@ -138,7 +152,9 @@ export async function verifyInitrd(
 	}
 	const tree = manifestOf(found);
 	const changes = manifest === undefined ? [] : compareManifests(manifest, tree);
-	const ok = changes.length === 0 && problems.every(({ level }) => level !== "error");
+	const ok = changes.length === 0 && errors.length === 0;
+	const problems = [...errors, ...warnings].slice(0, maxProblems);
+	const omitted = reported - problems.length;
 	return { ok, problems, omitted, segments, sha256, changes, found: tree };
 }
 
@@ -230,19 +246,11 @@ function checkStart(start: SegmentStart, report: (problem: Problem) => void): vo
 	}
 }
 
-function checkEntry(
+function checkEarly(
 	entry: ParsedEntry,
 	segment: SegmentStart,
 	report: (problem: Problem) => void,
 ): void {
-	if (entry.format === "crc" && entry.kind === "file") {
-		report({
-			level: "warning",
-			code: "VERIFY_CRC_FORMAT",
-			message: "written as 070702, which kernels before 6.2 refuse",
-			...placeOf(entry, segment),
-		});
-	}
 	const early = /^(?:\.?\/)*kernel\/(?:x86\/microcode\/.|firmware\/acpi\/.)/.test(text(entry.name));
 	if (early && entry.kind === "file" && (segment.kind !== "none" || segment.index !== 0)) {
 		report({

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { codecs } from "../../src/compress/index.ts";
 import { packCpio } from "../../src/cpio/index.ts";
+import { rawEntry, trailer } from "../initrd/raw-entry.ts";
 import { scratch } from "../initrd/tree-on-disk.ts";
 import { type RunOptions, runIn } from "./support/run.ts";
 
@@ -50,6 +51,17 @@ describe("pack", () => {
 			/no\/x: cannot write: ENOENT/,
 		);
 		expect(existsSync(at("x"))).toBe(false);
+	});
+
+	test("that a base is being read is shown, and what is wrong with it is told of the option", async () => {
+		let now = 0;
+		vi.spyOn(performance, "now").mockImplementation(() => (now += 200));
+		const words = ["pack", "tree", "-o", "x", "--append-to", "a.img"];
+		expect((await run(words, { terminal: true })).stderr).toContain("reading a.img 100 %");
+		writeFileSync(at("a.img"), "junk");
+		expect(await told(2, ...words)).toMatch(
+			/^--append-to a\.img, offset 0, .*cannot be appended to/,
+		);
 	});
 
 	test("what only planning finds is told with the JSON tree's file and entry", async () => {
@@ -170,6 +182,104 @@ describe("cat", () => {
 		expect(await told(2, "x", "a.img", "-dash")).toMatch(/^field "-dash": unknown argument: -d/);
 		const help = await run(["list", "-sh", "a.img"]);
 		expect([help.code, help.stdout.toString()]).toEqual([0, expect.stringMatching(/--segments/)]);
+	});
+});
+
+describe("what a kernel goes on at is no whole initrd", () => {
+	const good = packCpio([{ kind: "file", name: "f", content: "content" }]);
+	const withData = rawEntry("d", { mode: 0o40755 }, "xx");
+	const nuls = Buffer.concat([good.subarray(0, 120), Buffer.alloc(512)]);
+	const hidden = rawEntry("n\0x");
+	const commands = [
+		["diff", "good.img", "bad.img"],
+		["cat", "bad.img", "f"],
+		["list", "--merged", "bad.img"],
+		["list", "--merged", "--json", "bad.img"],
+	];
+	beforeEach(() => writeFileSync(at("good.img"), good));
+
+	test.each(commands)("initrd %s %s %s %s", async (...words) => {
+		for (const [bytes, told] of [
+			[
+				Buffer.concat([withData, good]),
+				"bad.img, offset 54, field filesize: a directory has data (d); expected 0; found 2\n",
+			],
+			[
+				nuls,
+				"bad.img, offset 120, field magic: no newc header where one must be; expected another entry or TRAILER!!!; found NULs\n",
+			],
+		] as const) {
+			writeFileSync(at("bad.img"), bytes);
+			const { code, stdout, stderr } = await run(words);
+			expect([code, stderr]).toEqual([1, told]);
+			// What there is is shown all the same; both trees are equal.
+			expect(stdout.toString()).toMatch(
+				{ cat: /^content$/, diff: /^$/ }[words[0] ?? ""] ?? /\bf\b/,
+			);
+		}
+	});
+
+	test.each(commands)("initrd %s %s %s %s: what is odd but taken is well", async (...words) => {
+		const same = Buffer.concat([hidden, good]);
+		writeFileSync(
+			at("good.img"),
+			packCpio([
+				{ kind: "file", name: "n" },
+				{ kind: "file", name: "f", content: "content" },
+			]),
+		);
+		writeFileSync(at("bad.img"), same);
+		const { code, stderr } = await run(words);
+		expect([code, stderr]).toEqual([
+			0,
+			expect.stringMatching(/^bad\.img, offset 112, field name: something is hidden .*\n$/),
+		]);
+	});
+
+	test("a missing trailer is nothing, and a thousand faults are no flood", async () => {
+		writeFileSync(at("bad.img"), good.subarray(0, 120));
+		for (const words of commands) {
+			const { code, stderr } = await run(words);
+			expect([code, stderr]).toEqual([0, ""]);
+		}
+		writeFileSync(at("bad.img"), Buffer.concat([...Array(1000).fill(withData), good]));
+		const { stderr } = await run(["diff", "bad.img", "good.img"]);
+		expect(stderr.split("\n").slice(19)).toEqual([
+			expect.stringMatching(/^bad\.img, /),
+			"and 980 more",
+			"",
+		]);
+	});
+
+	test("a name as list shows it: told once", async () => {
+		writeFileSync(at("bad.img"), Buffer.concat([withData, rawEntry("\u0001"), good]));
+		const { code, stderr } = await run(["cat", "bad.img", "\\x01"]);
+		expect([code, stderr.split("\n").length]).toEqual([1, 2]);
+	});
+
+	test("extract: NULs in place of entries are the loss of the rest", async () => {
+		writeFileSync(at("bad.img"), nuls);
+		const { code, stdout, stderr } = await run(["extract", "bad.img", "-C", "out", "--json", "f"]);
+		expect(code).toBe(1);
+		expect(stderr).toMatch(
+			/^skipped segment 0, offset 120: no newc header .*\nout has a part of the initrd only: .*NULs.*\n$/,
+		);
+		expect(JSON.parse(stdout.toString())).toMatchObject({
+			extracted: 1,
+			damaged: true,
+			skipped: [{ path: "", segment: 0, offset: 120 }],
+		});
+		expect(readFileSync(at("out/f"), "utf8")).toBe("content");
+		// What is only skipped is told, and no failure.
+		writeFileSync(
+			at("bad.img"),
+			Buffer.concat([withData, rawEntry("", { namesize: 0 }), trailer()]),
+		);
+		const other = await run(["extract", "bad.img", "-C", "other"]);
+		expect([other.code, other.stderr.split("\n").map((line) => line.split(":")[0])]).toEqual([
+			0,
+			["skipped d", "skipped segment 0, offset 116", ""],
+		]);
 	});
 });
 

@@ -176,7 +176,15 @@ describe("initrd extract, cat, verify, diff", () => {
 		const { stdout } = await initrd("extract", "a.img", "-C", "out", "--json");
 		// Whoever is not root becomes the owner of all that it extracts.
 		const lost = { setId: 0, owner: process.geteuid?.() === 0 ? 0 : 3 };
-		const told = { extracted: 3, skipped: [], notes: [], omitted: 0, lost, unmatched: [] };
+		const told = {
+			extracted: 3,
+			skipped: [],
+			notes: [],
+			omitted: 0,
+			damaged: false,
+			lost,
+			unmatched: [],
+		};
 		expect(JSON.parse(stdout.toString())).toEqual(told);
 		expect(readFileSync(at("out/etc/motd"), "utf8")).toBe("hello\n");
 		expect((await initrd("x", "a.img", "-C", "out")).code).toBe(3);

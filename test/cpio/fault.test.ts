@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { concat, EkexecError, text } from "../../src/bytes/index.ts";
-import { CpioParser, packCpio, planCpio } from "../../src/cpio/index.ts";
+import { CpioParser, packCpio, parseCpio, planCpio } from "../../src/cpio/index.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures/cpio/hostile/", import.meta.url));
 const hostile = (name: string): Uint8Array => readFileSync(`${folder}${name}.cpio`);
@@ -15,8 +15,8 @@ function told(bytes: Uint8Array, size: number, foreign: "error" | "event" = "err
 	const drain = () => {
 		for (let event = parser.next(); event !== undefined; event = parser.next()) {
 			if (event.type === "fault") {
-				const { name, error, kernel } = event.fault;
-				lines.push(`fault ${text(name)} ${error.code} ${kernel}`);
+				const { name, code, kernel } = event.fault;
+				lines.push(`fault ${text(name)} ${code} ${kernel}`);
 			} else if (event.type === "entry") {
 				const { name, kind, target } = event.entry;
 				lines.push(`${kind} ${text(name)}${target === undefined ? "" : ` -> ${text(target)}`}`);
@@ -60,6 +60,65 @@ describe("what the kernel goes on behind", () => {
 		const bytes = packCpio([{ kind: "file", name: "a", content: "12345" }]);
 		bytes.set(Buffer.from("0000f1a4"), 14);
 		expect(told(bytes, bytes.length)).toEqual(["fault a CPIO_MODE skips", "trailer"]);
+	});
+
+	/** An archive of symlinks l, each with one of these bodies. */
+	const symlinks = (...bodies: Uint8Array[]): Uint8Array => {
+		const records = bodies.map((body) => {
+			const bytes = packCpio([{ kind: "symlink", name: "l", target: "t" }]);
+			const record = new Uint8Array(112 + Math.ceil(body.length / 4) * 4);
+			record.set(bytes.subarray(0, 112));
+			record.set(Buffer.from(body.length.toString(16).padStart(8, "0")), 6 + 8 * 6);
+			record.set(body, 112);
+			return record;
+		});
+		return concat([...records, good]);
+	};
+	test("a symlink to nothing, or to more than a path may have, takes away what has its name", () => {
+		const long = Buffer.alloc(4096, "t");
+		const nuls = [Buffer.from("\0"), Buffer.from("\0abcd"), Buffer.alloc(4096)];
+		for (const size of [100_000, 1, 7]) {
+			const lines = told(symlinks(...nuls, long, Buffer.from("abc")), size);
+			expect(lines).toEqual([
+				...Array.from({ length: 4 }, () => "fault l CPIO_NAME removes"),
+				"symlink l -> abc",
+				"file good",
+				"trailer",
+			]);
+		}
+		long[4095] = 0;
+		expect(told(symlinks(long), 1000).slice(0, 2)).toEqual([
+			"fault l CPIO_NAME takes",
+			`symlink l -> ${"t".repeat(4095)}`,
+		]);
+		expect(() => [...parseCpio(symlinks(Buffer.alloc(4096, "t")))]).toThrow(
+			"offset 112, field target: symlink target is too long (l); expected 1 to 4095 bytes; found 4096 without NUL",
+		);
+	});
+
+	test("a symlink ends no archive, whatever it is called", () => {
+		const bytes = packCpio(
+			[
+				{ kind: "symlink", name: "SYMLINK!!!", target: "t" },
+				{ kind: "file", name: "a" },
+			],
+			{ sort: false },
+		);
+		bytes.set(Buffer.from("TRAILER!!!"), bytes.indexOf(0x53));
+		expect(told(bytes, 7)).toEqual(["symlink TRAILER!!! -> t", "file a", "trailer"]);
+	});
+
+	test("an error is made only of what is thrown or asked for", () => {
+		const parser = new CpioParser({ faults: "event" });
+		parser.push(hostile("directory-with-data"));
+		const event = parser.next();
+		if (event?.type !== "fault") throw new Error("no fault");
+		const { get } = Object.getOwnPropertyDescriptor(event.fault, "error") ?? {};
+		expect([typeof get, event.fault.code, event.fault.error.code]).toEqual([
+			"function",
+			"CPIO_SIZE",
+			"CPIO_SIZE",
+		]);
 	});
 
 	test("of a mode the kernel keeps 16 bits", () => {

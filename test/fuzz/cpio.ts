@@ -4,6 +4,7 @@ import {
 	type CpioEvent,
 	CpioParser,
 	headerFields,
+	type ParseOptions,
 	parseCpio,
 	putHeader,
 } from "../../src/cpio/index.ts";
@@ -28,6 +29,9 @@ function outcome(events: () => Iterable<CpioEvent>): Outcome {
 				sum = addToSum(sum, event.bytes);
 			} else if (event.type === "entry") {
 				told.push(`entry ${event.entry.offset} ${event.entry.name.join()}`);
+			} else if (event.type === "fault") {
+				const { code, kernel, offset, name, summary, error } = event.fault;
+				told.push(`fault ${code} ${kernel} ${offset} ${name.join()} ${summary} ${error.message}`);
 			} else told.push(`${event.type} ${data} ${sum}`);
 		}
 		return { events: told, code: undefined, offset: undefined };
@@ -37,8 +41,8 @@ function outcome(events: () => Iterable<CpioEvent>): Outcome {
 	}
 }
 
-function* pushed(chunks: readonly Uint8Array[], foreign: "error" | "event"): Generator<CpioEvent> {
-	const parser = new CpioParser({ foreign });
+function* pushed(chunks: readonly Uint8Array[], options: ParseOptions): Generator<CpioEvent> {
+	const parser = new CpioParser(options);
 	for (const chunk of chunks) {
 		parser.push(chunk);
 		for (let event = parser.next(); event !== undefined; event = parser.next()) yield event;
@@ -62,7 +66,7 @@ function make(random: Random): Uint8Array {
 				? "TRAILER!!!"
 				: random.pick(["a", "a/b", ".", "../x", "/etc/x", "\u00e4".repeat(9)]);
 		const bytes = new TextEncoder().encode(name);
-		const size = left === 0 ? 0 : random.below(40);
+		const size = left === 0 && !random.chance(8) ? 0 : random.below(40);
 		const header: Record<string, number> = Object.fromEntries(
 			headerFields.map((field) => [field, 0]),
 		);
@@ -77,7 +81,9 @@ function make(random: Random): Uint8Array {
 		add(head);
 		add(bytes);
 		add(new Uint8Array(1 + ((4 - ((offset + 1) % 4)) % 4)));
-		add(random.bytes(size));
+		const data = random.bytes(size);
+		if (random.chance(8)) data.fill(0, 0, 1);
+		add(data);
 		add(new Uint8Array((4 - (offset % 4)) % 4));
 	}
 	return Buffer.concat(parts);
@@ -88,9 +94,10 @@ export const targets: readonly FuzzTarget[] = [
 		name: "cpio/parse",
 		make,
 		run(input, random) {
-			const foreign = random.chance(2) ? "error" : "event";
-			const whole = outcome(() => parseCpio(input, { foreign }));
-			const pieces = outcome(() => pushed(chunked(input, random), foreign));
+			const way = () => (random.chance(2) ? "error" : "event");
+			const options = { foreign: way(), faults: way() } as const;
+			const whole = outcome(() => parseCpio(input, options));
+			const pieces = outcome(() => pushed(chunked(input, random), options));
 			if (JSON.stringify(whole) !== JSON.stringify(pieces)) {
 				throw new Error(`chunking changes the outcome: ${JSON.stringify([whole, pieces])}`);
 			}

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { packCpio } from "../../src/cpio/index.ts";
 import { packInitrd, scanInitrd } from "../../src/initrd/index.ts";
 import { scratch } from "./tree-on-disk.ts";
@@ -62,6 +62,30 @@ describe("what a kernel would not get through is no base", () => {
 		await expect(append()).rejects.toMatchObject({ code: "INITRD_IO" });
 	});
 
+	test("what only ekexec cannot read may be well: how to join it by hand", async () => {
+		const longName = [0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3];
+		for (const [bytes, found] of [
+			[Buffer.from([2, 0x21, 0x4c, 0x18, 0, 0, 0, 0, 0, 0, 0, 0, 0]), /lz4/],
+			[Buffer.concat([Buffer.from(longName), Buffer.alloc(70_000, "n")]), /more than is allowed/],
+		] as const) {
+			writeFileSync(at("base"), bytes);
+			await expect(append()).rejects.toMatchObject({
+				message: expect.stringMatching(found),
+				code: "INITRD_BASE",
+				details: { remedy: expect.stringMatching(/join .* begins at a multiple of 4\.$/) },
+			});
+		}
+	});
+
+	test("it is called as the caller calls it", async () => {
+		writeFileSync(at("base"), "junk");
+		const options = { appendTo: at("base"), baseName: "the base" };
+		await expect(packInitrd([], at("out"), options)).rejects.toThrow(/^the base, offset 0, /);
+		await expect(packInitrd([], at("out"), { ...options, appendTo: at("none") })).rejects.toThrow(
+			/^the base: cannot read: ENOENT/,
+		);
+	});
+
 	test("an abort comes through", async () => {
 		writeFileSync(at("base"), base);
 		await expect(append(AbortSignal.abort(new Error("enough")))).rejects.toThrow("enough");
@@ -77,4 +101,31 @@ test.each([
 	await append();
 	const found = await scanInitrd([readFileSync(at("out"))], { fault: () => {} });
 	expect(found.length).toBe(segments + 1);
+});
+
+test("a fault in what is appended comes before the base is read", async () => {
+	writeFileSync(at("base"), "junk");
+	const progress = { update: vi.fn(), end: vi.fn() };
+	const append = (...names: string[]) =>
+		packInitrd(
+			names.map((name) => ({ kind: "file", name })),
+			at("out"),
+			{ appendTo: at("base"), baseProgress: progress },
+		);
+	await expect(append("a", "a")).rejects.toMatchObject({ code: "CPIO_DUPLICATE" });
+	expect(progress.update).not.toHaveBeenCalled();
+	writeFileSync(at("base"), base);
+	await append("a");
+	expect(progress.update).toHaveBeenLastCalledWith(base.length, base.length);
+	expect(progress.end).toHaveBeenCalled();
+});
+
+test("data that is aligned is so in the whole file", async () => {
+	writeFileSync(at("base"), base);
+	const content = Buffer.alloc(4096, "x");
+	await packInitrd([{ kind: "file", name: "b", content }], at("out"), {
+		appendTo: at("base"),
+		align: 4096,
+	});
+	expect(readFileSync(at("out")).indexOf(content)).toBe(4096);
 });

@@ -118,6 +118,25 @@ describe("/init cannot be run", () => {
 		},
 	);
 
+	const neither =
+		"neither an ELF program nor a script that begins with #! and an interpreter: hardly a kernel runs it (error -8)";
+	test.each<[string, CpioEntry<never>[]]>([
+		["#!/bin/sh\n", []],
+		["#!/bin/other\n", [program("bin/other", "#!/bin/sh\n")]],
+	])("an interpreter that is no program itself: %j", async (content, others) => {
+		const entries = [program("init", content), program("bin/sh", "echo hello\n"), ...others];
+		expect(await told(...entries)).toEqual([
+			`warning VERIFY_INIT_FORMAT /init: its interpreter /bin/sh is ${neither}`,
+		]);
+	});
+
+	test.each(["text", "#!/bin/sh\n"])("a dynamic linker that is no ELF: %j", async (content) => {
+		const entries = [program("init", elf(linker)), program(linker, content)];
+		expect(await told(...entries)).toEqual([
+			`error VERIFY_INTERPRETER /init: cannot be run: it needs ${linker}, which is no ELF program (error -80)`,
+		]);
+	});
+
 	test("a layer without /init is not asked for one", async () => {
 		const bytes = packCpio([program("init", "#!/bin/sh\n")]);
 		expect((await verifyInitrd([bytes], { init: false })).ok).toBe(true);
@@ -142,6 +161,15 @@ describe("programOf", () => {
 			expect(programOf(whole.subarray(0, length))).toEqual({ kind: "elf", interpreter: undefined });
 		}
 		expect(programOf(whole.subarray(0, 523))?.interpreter).toBe("/lib/ld.so");
+	});
+
+	test.each([0, 1, 55, 57, 0xffff])("a table with entries of %i bytes is not looked at", (size) => {
+		const bytes = Buffer.from(elf("/lib/ld.so"));
+		// The first entry is the one that is looked for.
+		bytes.writeUInt32LE(64 + 56, 32);
+		expect(programOf(bytes)?.interpreter).toBe("/lib/ld.so");
+		bytes.writeUInt16LE(size, 54);
+		expect(programOf(bytes)).toEqual({ kind: "elf", interpreter: undefined });
 	});
 
 	test("of a script the kernel reads 256 bytes", () => {

@@ -223,14 +223,9 @@ describe("verify", () => {
 		["hostile/zeros", ["error VERIFY_EMPTY"]],
 		["hostile/trailing-junk", ["error INITRD_SEGMENT"]],
 		["truncated/at-240", ["error CPIO_TRUNCATED"]],
-		["own/tree-crc", Array.from({ length: 8 }, () => "warning VERIFY_CRC_FORMAT")],
+		["own/tree-crc", ["warning VERIFY_CRC_FORMAT"]],
 	])("%s", async (name, expected) => {
-		const found = await codes(fixture(name), { init: false });
-		expect(
-			found.map((line, i) =>
-				expected[i]?.includes("CRC_FORMAT") ? line.split(" ").slice(0, 2).join(" ") : line,
-			),
-		).toEqual(expected);
+		expect(await codes(fixture(name), { init: false })).toEqual(expected);
 	});
 
 	test.each<[string, CpioEntry<never>[], string]>([

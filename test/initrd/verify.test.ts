@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { codecs } from "../../src/compress/index.ts";
 import { type CpioEntry, packCpio } from "../../src/cpio/index.ts";
-import { readContent, readRoot, scanInitrd, verifyInitrd } from "../../src/initrd/index.ts";
+import { scanInitrd, verifyInitrd } from "../../src/initrd/index.ts";
+import { rawEntry, trailer } from "./raw-entry.ts";
 
 const fixture = (name: string): Uint8Array =>
 	readFileSync(fileURLToPath(new URL(`../../fixtures/cpio/hostile/${name}.cpio`, import.meta.url)));
@@ -91,24 +92,14 @@ describe("what the kernel skips in silence does not end it", () => {
 		const folder = packCpio([{ kind: "directory", name: "a" }]).subarray(0, 112);
 		const whole = Buffer.concat([bytes.subarray(0, at), folder, bytes.subarray(at)]);
 		expect((await verify(whole)).problems.map(({ code, path }) => [code, path])).toEqual([
-			["VERIFY_REPLACED", "a"],
 			["VERIFY_LINK", "b"],
 			["VERIFY_LINK", "z"],
+			["VERIFY_REPLACED", "a"],
 		]);
 	});
 
-	test("tree and contents are read behind it as well; a plain scan throws", async () => {
+	test("a plain scan throws", async () => {
 		const bytes = Buffer.concat([fixture("directory-with-data"), good]);
-		expect((await readRoot([bytes])).root.find(Buffer.from("good"))).toBeDefined();
-		let content = "";
-		await readContent(
-			() => [bytes],
-			Buffer.from("good"),
-			(part) => {
-				content += Buffer.from(part).toString();
-			},
-		);
-		expect(content).toBe("x");
 		await expect(scanInitrd([bytes])).rejects.toMatchObject({ code: "CPIO_SIZE" });
 	});
 });
@@ -198,4 +189,54 @@ test("an archive behind itself replaces nothing by another type", async () => {
 	expect((await verify(Buffer.concat([one, other]))).problems).toMatchObject([
 		{ code: "VERIFY_REPLACED", path: "d" },
 	]);
+});
+
+describe("070702, which older kernels refuse", () => {
+	test.each<CpioEntry<never>>([
+		file("a"),
+		{ kind: "directory", name: "a" },
+		{ kind: "symlink", name: "a", target: "b" },
+		{ kind: "fifo", name: "a" },
+	])("is told once a segment, whatever is in it: $kind", async (entry) => {
+		const bytes = packCpio([entry, { ...entry, name: "b" }], { format: "crc" });
+		const { ok, problems } = await verify(Buffer.concat([good, bytes, await gzip(bytes, bytes)]));
+		expect([ok, problems]).toEqual([
+			true,
+			[
+				{ segment: 1, offset: good.length },
+				{ segment: 2, offset: 0, unpacked: true },
+			].map((place) => ({
+				level: "warning",
+				code: "VERIFY_CRC_FORMAT",
+				message: "written as 070702, which kernels before 6.2 refuse",
+				...place,
+			})),
+		]);
+	});
+});
+
+describe("no warnings hide an error", () => {
+	const entries = Array.from({ length: 1500 }, (_, i) => rawEntry(`../f${i}`));
+	const odd = Buffer.concat([...entries, trailer()]);
+
+	test("a thousand of them are listed, and all are warnings", async () => {
+		const { ok, problems, omitted } = await verify(odd);
+		expect([ok, problems.length, omitted]).toEqual([true, 1000, 500]);
+	});
+
+	test.each<[string, Uint8Array, Parameters<typeof verifyInitrd>[1], string]>([
+		["a digest", odd, { init: false, sha256: "0".repeat(64) }, "VERIFY_SHA256"],
+		["a cut", odd.subarray(0, -130), { init: false }, "CPIO_TRUNCATED"],
+		["no /init", odd, {}, "VERIFY_NO_INIT"],
+	])("%s", async (_what, bytes, options, code) => {
+		const { ok, problems, omitted } = await verifyInitrd([bytes], options);
+		expect([ok, problems.length, problems[0]?.code, problems[0]?.level]).toEqual([
+			false,
+			1000,
+			code,
+			"error",
+		]);
+		expect(omitted).toBeGreaterThan(0);
+		expect(problems.slice(1).every(({ level }) => level === "warning")).toBe(true);
+	});
 });
