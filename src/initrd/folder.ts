@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, mkdirSync, openSync, realpathSync } from "node:fs";
 import { EkexecError, showBytes } from "../bytes/index.ts";
 import type { InitrdCode } from "./codes.ts";
-import type { Node } from "./root.ts";
+import type { Node } from "./node.ts";
 import { ioError } from "./source.ts";
 
 /** Folders held open at a time, the least recently used closed first. */

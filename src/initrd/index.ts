@@ -24,6 +24,7 @@ export {
 } from "./manifest.ts";
 export { mergeEntries } from "./merge.ts";
 export { microcodeOf } from "./microcode.ts";
+export { type Inode, Node } from "./node.ts";
 export {
 	initrdChunks,
 	type PackFileOptions,
@@ -35,7 +36,7 @@ export { matcher } from "./pattern.ts";
 export type { Program } from "./program.ts";
 export { type ReadRootOptions, readRoot } from "./read.ts";
 export type { Remarked } from "./remarks.ts";
-export { type Applied, type Inode, Node, Root, type RootOptions, type Trouble } from "./root.ts";
+export { type Applied, Root, type RootOptions, type Trouble } from "./root.ts";
 export {
 	type ScanHandler,
 	type ScanOptions,

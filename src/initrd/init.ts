@@ -1,5 +1,6 @@
 import { showBytes } from "../bytes/index.ts";
-import type { Node, Root } from "./root.ts";
+import type { Node } from "./node.ts";
+import type { Root } from "./root.ts";
 import type { Remark } from "./trouble.ts";
 
 /** So deep may interpreters be scripts themselves, one in another: exec_binprm() of fs/exec.c. */

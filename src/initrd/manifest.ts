@@ -1,5 +1,6 @@
 import { parseShown, showBytes } from "../bytes/index.ts";
-import type { Inode, Root } from "./root.ts";
+import type { Inode } from "./node.ts";
+import type { Root } from "./root.ts";
 
 /**
  * One name of an initrd's tree as JSON says it. Written by {@link manifestOf}, members are absent that do not apply to the

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ByteSource, Chunks } from "../compress/index.ts";
 import type { ParsedEntry } from "../cpio/index.ts";
+import type { Inode } from "./node.ts";
 import { ProgramReader } from "./program.ts";
-import { type Inode, Root, type Trouble } from "./root.ts";
+import { Root, type Trouble } from "./root.ts";
 import {
 	type ScanHandler,
 	type ScanOptions,

@@ -1,63 +1,9 @@
 import { EkexecError, showBytes } from "../bytes/index.ts";
 import { type EntryKind, nameMax, type ParsedEntry, permissionBits } from "../cpio/index.ts";
 import type { InitrdCode } from "./codes.ts";
-import type { Program } from "./program.ts";
+import { directory, fillWith, type Inode, Node, own } from "./node.ts";
 
 // Names within this file are strings of one character a byte.
-
-/** A thing in the file system, whatever its names. */
-export interface Inode {
-	readonly kind: EntryKind;
-	/** Permissions with set-uid, set-gid, sticky. */
-	permissions: number;
-	uid: number;
-	gid: number;
-	mtime: number;
-	/** Length of a file's content in bytes; 0 for everything else. */
-	size: number;
-	/** Lower-case hex of a file's SHA-256, where the reader computes it. */
-	sha256?: string;
-	/** How a file would be run, where the reader looks for it; undefined if no kernel runs it. */
-	program?: Program;
-	/** A symlink's. */
-	readonly target: Uint8Array | undefined;
-	readonly major: number;
-	readonly minor: number;
-	/** How many names it has. */
-	names: number;
-	/** Which entry its content came from last: segment and offset of the header. */
-	from: { readonly segment: number; readonly offset: number } | undefined;
-}
-
-/** A name in the file system. */
-export class Node {
-	readonly parent: Node | undefined;
-	readonly leaf: string;
-	readonly inode: Inode;
-	/** A directory's. */
-	readonly children: Map<string, Node> | undefined;
-	/** Not listed by any entry, but needed by one. */
-	implied = false;
-
-	constructor(parent: Node | undefined, leaf: string, inode: Inode) {
-		this.parent = parent;
-		this.leaf = leaf;
-		this.inode = inode;
-		this.children = inode.kind === "directory" ? new Map() : undefined;
-	}
-
-	/** Path from the root as a string of one character a byte, without a slash in front; `.` for the root. */
-	get key(): string {
-		if (this.parent === undefined) return ".";
-		let key = this.leaf;
-		for (let up = this.parent; up.parent !== undefined; up = up.parent) key = `${up.leaf}/${key}`;
-		return key;
-	}
-
-	get path(): Uint8Array {
-		return Buffer.from(this.key, "latin1");
-	}
-}
 
 /** What a kernel does with an entry that it does not take as it stands. */
 export type Trouble =
@@ -102,6 +48,12 @@ export interface RootOptions {
 export const maxNodes = 500_000;
 /** All names together, and all targets of symlinks, in bytes; the mean name has thirty. */
 export const maxNameBytes: number = 64 * 1024 * 1024;
+/**
+ * Parts of paths that may be walked: some at once, and on the average so many for each entry. An honest path has six and
+ * meets a symlink or two; forty symlinks that lead in and out of folders have eighty thousand.
+ */
+const freeSteps = 1_000_000;
+const stepsPerEntry = 200;
 /** Linux follows this many symlinks in one path (include/linux/namei.h, MAXSYMLINKS). */
 const maxSymlinks = 40;
 
@@ -128,6 +80,8 @@ export class Root {
 	/** First name of each thing with several, until the archive ends. */
 	#links = new Map<string, string>();
 	#linkBytes = 0;
+	#steps = 0;
+	#entries = 0;
 	#nodes = 0;
 	#nodeBytes = 0;
 
@@ -142,6 +96,7 @@ export class Root {
 	}
 
 	apply(entry: ParsedEntry, segment: number): Applied {
+		this.#entries += 1;
 		const name = Buffer.from(entry.name).toString("latin1");
 		const troubles: Trouble[] = name.split("/").includes("..") ? ["dot-dot"] : [];
 		const skipped = (trouble: Trouble): Applied => {
@@ -318,6 +273,8 @@ export class Root {
 		let slash = name.endsWith("/");
 		const rest = partsReversed(name);
 		for (;;) {
+			this.#steps += 1;
+			if (this.#steps > freeSteps + stepsPerEntry * this.#entries) throw roundabout(name);
 			const part = rest.pop();
 			if (part === undefined) return { dir, leaf: "", slash, implied };
 			if (part === "" || part === ".") continue;
@@ -357,6 +314,13 @@ function tooMany(path: Uint8Array): EkexecError<InitrdCode> {
 	});
 }
 
+function roundabout(name: string): EkexecError<InitrdCode> {
+	return new EkexecError("check", "INITRD_LIMIT", "paths that lead through symlinks for too long", {
+		where: showBytes(Buffer.from(name.slice(0, 200), "latin1")),
+		expected: `on the average ${stepsPerEntry} parts for each entry`,
+	});
+}
+
 /** The parts of a path, the last first, without the empty ones behind it. */
 function partsReversed(path: string): string[] {
 	let end = path.length;
@@ -371,34 +335,4 @@ function bytesOf({ leaf, inode }: Node): number {
 
 function sortedChildren(node: Node): Node[] {
 	return [...(node.children?.values() ?? [])].sort((a, b) => (a.leaf < b.leaf ? -1 : 1));
-}
-
-function directory(permissions: number, mtime: number): Inode {
-	return {
-		kind: "directory",
-		permissions,
-		uid: 0,
-		gid: 0,
-		mtime,
-		size: 0,
-		target: undefined,
-		major: 0,
-		minor: 0,
-		names: 0,
-		from: undefined,
-	};
-}
-
-function own(inode: Inode, entry: ParsedEntry): void {
-	inode.permissions = entry.mode & permissionBits;
-	inode.uid = entry.uid;
-	inode.gid = entry.gid;
-	inode.mtime = entry.mtime;
-}
-
-function fillWith(inode: Inode, entry: ParsedEntry, segment: number): void {
-	inode.size = entry.filesize;
-	inode.from = { segment, offset: entry.offset };
-	delete inode.sha256;
-	delete inode.program;
 }

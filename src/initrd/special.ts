@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { printable } from "../bytes/index.ts";
 import { native } from "./folder.ts";
-import type { Inode } from "./root.ts";
+import type { Inode } from "./node.ts";
 
 /** Each device or fifo costs a process; no tree has this many. */
 export const maxSpecials = 10_000;

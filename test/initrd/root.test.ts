@@ -176,3 +176,14 @@ test("slashes behind a name cost nothing, however many parts the way has", () =>
 	);
 	expect(root.find(Buffer.from("t/x"))?.key).toBe("a/x");
 });
+
+test("symlinks that lead in and out of folders, entry after entry, meet a limit", async () => {
+	const links = Array.from({ length: 39 }, (_, i) => {
+		const target = `${"d/../".repeat(800)}${i === 38 ? "d" : `s${i + 1}`}`;
+		return rawEntry(`s${i}`, { mode: symlink }, target);
+	});
+	const through = Array.from({ length: 200 }, () => rawEntry("s0/x"));
+	const whole = Buffer.concat([rawEntry("d", { mode: folder }), ...links, ...through, trailer()]);
+	const { problems } = await verifyInitrd([whole], { init: false });
+	expect(problems.map(({ code }) => code)).toEqual(["INITRD_LIMIT"]);
+});
