@@ -337,8 +337,10 @@ export function victimRecipe(suite: VictimSuite, publicKey: string): Recipe {
 			"systemd-update-utmp.service",
 			"systemd-vconsole-setup.service",
 		],
+		// no_timer_check: under emulation on a busy host the timer may seem not to tick when a kernel looks, which then panics.
+		// The rescue system takes the word over, since it tells what the machine is like.
 		commandLine: {
-			amd64: "console=ttyS0 root=/dev/vda rootfstype=ext4 rw quiet net.ifnames=1",
+			amd64: "console=ttyS0 root=/dev/vda rootfstype=ext4 rw quiet net.ifnames=1 no_timer_check",
 			arm64: "console=ttyAMA0 root=/dev/vda rootfstype=ext4 rw quiet net.ifnames=1",
 		},
 		modules: {
