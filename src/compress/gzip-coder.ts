@@ -146,7 +146,8 @@ async function inflateShort(source: ByteSource): Promise<Uint8Array | undefined>
 			maxOutputLength: SHORT_OUTPUT,
 		}) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
 		used = engine.bytesWritten;
-		return buffer;
+		// A copy: what zlib gives lies in 16 KiB of its own, or in 64 KiB of Node's pool, however short it is.
+		return new Uint8Array(buffer);
 	} catch {
 		// Not whole, too long or corrupt: the engine will tell.
 		return undefined;

@@ -22,9 +22,9 @@ test("members of all lengths follow each other, however the input is cut", async
 	}
 });
 
-test("what a short member gives holds little more memory than it has bytes", async () => {
+test("what a short member gives holds no more memory than it has bytes", async () => {
 	for await (const chunk of gzip.decode(new ByteSource([gzipSync("a")]))) {
-		expect(chunk.buffer.byteLength).toBeLessThanOrEqual(16_384);
+		expect(chunk.buffer.byteLength).toBe(1);
 	}
 });
 
