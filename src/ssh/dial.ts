@@ -139,6 +139,8 @@ export function dialCommand(
 		talk = (talk + text).slice(-2000);
 	});
 	const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
+	// That the proxy has ended is an error to newer Nodes, also where nobody listens to the line any more.
+	stream.on("error", () => {});
 	child.on("error", (error) => stream.destroy(error));
 	const end = () => {
 		process.removeListener("exit", end);
