@@ -23,6 +23,7 @@ export type KernelsWay = "skips" | "removes" | "takes" | "ends";
 
 /** Something that no archive should hold, at which Linux goes on all the same. */
 export interface CpioFault {
+	/** The error's. */
 	readonly code: CpioCode;
 	/** What a strict parser throws for it, the entry named. Made anew each time that it is asked for. */
 	readonly error: EkexecError<CpioCode>;

@@ -340,16 +340,7 @@ class Extractor {
 			this.remarks.skip(node.path, reason);
 			return false;
 		}
-		if (this.#options.preserve !== true) return true;
-		const own = this.#folders.path(node);
-		attempt(
-			() => {
-				lchownSync(own, inode.uid, inode.gid);
-				lutimesSync(own, inode.mtime, inode.mtime);
-			},
-			"set the owner of",
-			node,
-		);
+		this.#own(this.#folders.path(node), node);
 		return true;
 	}
 
@@ -444,16 +435,22 @@ class Extractor {
 				return "its target or its name is longer than the file system takes";
 			throw ioError(error, "make the symlink", node.path);
 		}
-		if (this.#options.preserve !== true) return undefined;
+		this.#own(path, node);
+		return undefined;
+	}
+
+	/** Gives what is never opened its owner and time. */
+	#own(path: string | Buffer, node: Node): void {
+		if (this.#options.preserve !== true) return;
+		const { uid, gid, mtime } = node.inode;
 		attempt(
 			() => {
-				lchownSync(path, inode.uid, inode.gid);
-				lutimesSync(path, inode.mtime, inode.mtime);
+				lchownSync(path, uid, gid);
+				lutimesSync(path, mtime, mtime);
 			},
 			"set the owner of",
 			node,
 		);
-		return undefined;
 	}
 
 	close(): void {
