@@ -32,6 +32,8 @@ export interface Identity<R = never> {
 	readonly makesHostKey?: boolean;
 	/** The text of root's `authorized_keys`. */
 	readonly authorizedKeys: IdentityContent<R>;
+	/** Keys that open nothing, whatever else speaks for them (RevokedKeys of sshd_config(5)). Not for `nixos-images`. */
+	readonly revokedKeys?: IdentityContent<R>;
 	/** Ports that sshd listens on; 22 unless told. */
 	readonly ports?: readonly number[];
 	/**
@@ -83,6 +85,7 @@ export function identityEntries<R>(adapter: Adapter, identity: Identity<R>): Cpi
 	}
 }
 
+const revokedKeys = "etc/ssh/revoked_keys";
 const madeHostKey = "etc/ssh/ssh_host_ed25519_key";
 const makerOfHostKey = "ekexec-host-key.service";
 /** Runs before sshd, which starts only where a host key is. */
@@ -134,6 +137,10 @@ function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): C
 			name: `etc/systemd/system/ssh.service.wants/${makerOfHostKey}`,
 			target: `../${makerOfHostKey}`,
 		});
+	}
+	if (identity.revokedKeys !== undefined) {
+		file(revokedKeys, identity.revokedKeys);
+		lines.push(`RevokedKeys /${revokedKeys}`);
 	}
 	file("etc/ssh/sshd_config.d/10-identity.conf", `${lines.join("\n")}\n`);
 
@@ -254,6 +261,8 @@ function checkIdentity<R>(adapter: Adapter, identity: Identity<R>): void {
 		demand(nixosFiles.includes(name), "network", nixosFiles.join(", "), name);
 	const only22 = ports.length === 1 && ports[0] === 22;
 	demand(only22, "ports", "22 alone: this image's sshd listens on no other", ports.join(", "));
+	const revoked = identity.revokedKeys === undefined;
+	demand(revoked, "revokedKeys", "none: this image has no place for them", "some");
 	const certified = hostKeys.find((key) => key.certificate !== undefined);
 	demand(
 		certified === undefined,

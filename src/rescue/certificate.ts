@@ -1,7 +1,9 @@
-import { Cursor, EkexecError, text } from "../bytes/index.ts";
+import { Cursor, concat, EkexecError, struct, text, u32be, utf8 } from "../bytes/index.ts";
 
-/** What decides whether a rescue system lets in who shows this OpenSSH certificate (PROTOCOL.certkeys). */
+/** What an OpenSSH certificate says (PROTOCOL.certkeys), as far as it decides who is let in or taken for the host. */
 export interface Certificate {
+	/** Blob of the key that it is for, in base64. */
+	readonly key: string;
 	/** Blob of the key that signed it, in base64. */
 	readonly authority: string;
 	/** Names that it was signed for. None: any name, which sshd does not take from a line with principals. */
@@ -10,17 +12,20 @@ export interface Certificate {
 	readonly critical: readonly string[];
 }
 
-/** How many strings the public key itself takes, between nonce and serial number, by the certificate's type. */
-const keyFields: Readonly<Record<string, number>> = {
-	"ssh-rsa-cert-v01@openssh.com": 2,
-	"ssh-dss-cert-v01@openssh.com": 4,
-	"ecdsa-sha2-nistp256-cert-v01@openssh.com": 2,
-	"ecdsa-sha2-nistp384-cert-v01@openssh.com": 2,
-	"ecdsa-sha2-nistp521-cert-v01@openssh.com": 2,
-	"ssh-ed25519-cert-v01@openssh.com": 1,
-	"sk-ssh-ed25519-cert-v01@openssh.com": 2,
-	"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com": 3,
-};
+/** By the certificate's type: the type of the key alone, and how many strings it takes between nonce and serial number. */
+const keyTypes: ReadonlyMap<string, readonly [type: string, fields: number]> = new Map([
+	["ssh-rsa-cert-v01@openssh.com", ["ssh-rsa", 2]],
+	["ssh-dss-cert-v01@openssh.com", ["ssh-dss", 4]],
+	["ecdsa-sha2-nistp256-cert-v01@openssh.com", ["ecdsa-sha2-nistp256", 2]],
+	["ecdsa-sha2-nistp384-cert-v01@openssh.com", ["ecdsa-sha2-nistp384", 2]],
+	["ecdsa-sha2-nistp521-cert-v01@openssh.com", ["ecdsa-sha2-nistp521", 2]],
+	["ssh-ed25519-cert-v01@openssh.com", ["ssh-ed25519", 1]],
+	["sk-ssh-ed25519-cert-v01@openssh.com", ["sk-ssh-ed25519@openssh.com", 2]],
+	["sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", ["sk-ecdsa-sha2-nistp256@openssh.com", 3]],
+]);
+
+/** What stands before a string's bytes (RFC 4251, section 5). */
+const stringHead = struct("string", { length: u32be });
 
 /** Reads a certificate's blob, given in base64. Undefined where it makes no sense. */
 export function readCertificate(blob: string): Certificate | undefined {
@@ -33,9 +38,12 @@ export function readCertificate(blob: string): Certificate | undefined {
 			while (within.remaining > 0) items.push(text(string(within)));
 			return items;
 		};
-		const fields = keyFields[text(string())];
-		if (fields === undefined) return undefined;
-		for (let i = 0; i < 1 + fields; i++) string();
+		const known = keyTypes.get(text(string()));
+		if (known === undefined) return undefined;
+		const [type, count] = known;
+		string();
+		const parts = [utf8(type), ...Array.from({ length: count }, () => string())];
+		const key = concat(parts.flatMap((part) => [stringHead.write({ length: part.length }), part]));
 		cursor.skip(8, "serial");
 		cursor.skip(4, "type");
 		string();
@@ -45,9 +53,13 @@ export function readCertificate(blob: string): Certificate | undefined {
 		const critical = list().filter((_, index) => index % 2 === 0);
 		string();
 		string();
-		return { authority: Buffer.from(string()).toString("base64"), principals, critical };
+		return { key: base64(key), authority: base64(string()), principals, critical };
 	} catch (error) {
 		if (error instanceof EkexecError) return undefined;
 		throw error;
 	}
+}
+
+function base64(blob: Uint8Array): string {
+	return Buffer.from(blob).toString("base64");
 }

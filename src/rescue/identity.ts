@@ -7,8 +7,9 @@ import {
 	identityEntries,
 	type NamedFile,
 } from "../image/index.ts";
-import type { Facts, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
+import type { Facts, HostKeyFile, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
 import { renderNixosImages, renderResolvConf, renderUnits } from "../network/index.ts";
+import { readCertificate } from "./certificate.ts";
 import { type Check, ok, refusal, refusesAny, warning } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 
@@ -29,6 +30,7 @@ export function identityOf(
 	const foreign = adapter === "nixos-images";
 	// The port that this login used comes first: behind it the operator will look for the rescue system.
 	const ports = [...(connection ? [connection.serverPort] : []), ...facts.ssh.ports, 22];
+	const revoked = facts.ssh.revokedKeys.find(({ path }) => path === plan.revokedKeys);
 	const names = new Set<string>();
 	return {
 		hostKeys: facts.ssh.hostKeys
@@ -39,14 +41,19 @@ export function identityOf(
 				// Keys of the same name in two folders are two keys.
 				const type = names.has(name) ? `${name}${index}` : name;
 				names.add(type);
+				const certificate = foreign ? undefined : certificateOf(key, facts);
 				return {
 					type,
 					private: { size, ref: { path } },
 					...(publicKey ? { public: utf8(`${publicKey.type} ${publicKey.blob}\n`) } : {}),
+					...(certificate ? { certificate } : {}),
 				};
 			}),
 		...(plan.hostKeys.length === 0 ? { makesHostKey: true } : {}),
 		authorizedKeys: plan.keys.authorizedKeys,
+		...(revoked?.size === undefined
+			? {}
+			: { revokedKeys: { size: revoked.size, ref: { path: revoked.path } } }),
 		ports: [...new Set(ports)],
 		network: networkFiles(plan, foreign),
 		...(foreign ? {} : { resolvConf: renderResolvConf(plan.network.network) }),
@@ -81,7 +88,8 @@ export function withIdentity(
 			ok("identity", `${Math.ceil(end / 1024)} KiB: names, keys and network of this host`),
 		);
 		if (adapter === "nixos-images") {
-			const { leftOut } = renderNixosImages(plan.network);
+			const certificates = facts.ssh.hostCertificates.map(({ path }) => path);
+			const leftOut = [...renderNixosImages(plan.network).leftOut, ...certificates];
 			const shown = leftOut.slice(0, 10).join("; ");
 			const more = leftOut.length > 10 ? `; and ${leftOut.length - 10} more` : "";
 			if (leftOut.length > 0)
@@ -116,6 +124,14 @@ export function withIdentity(
 function networkFiles(plan: RescuePlan, foreign: boolean): NamedFile[] {
 	if (!foreign) return renderUnits(plan.network).map(({ name, content }) => ({ name, content }));
 	return renderNixosImages(plan.network).files.map(({ name, content }) => ({ name, content }));
+}
+
+/** The certificate for a host key, as its file has it. */
+function certificateOf({ publicKey }: HostKeyFile, { ssh }: Facts): Uint8Array | undefined {
+	const found = ssh.hostCertificates.find(
+		({ blob }) => publicKey !== undefined && readCertificate(blob)?.key === publicKey.blob,
+	);
+	return found && utf8(`${found.type} ${found.blob}\n`);
 }
 
 /** `ed25519` of ssh_host_ed25519_key; a number where the name says nothing. */

@@ -5,7 +5,8 @@ export { rescueCommandLine } from "./command-line.ts";
 export type { RescueCode } from "./error.ts";
 export type { HostOptions, HostResult } from "./host-options.ts";
 export { chooseLayers, imageTraits } from "./image-traits.ts";
-export type { KeyLeftOut, KeyPlan, LoginProof } from "./keys.ts";
+export type { KeyPlan, LoginProof } from "./keys.ts";
+export type { KeyLeftOut } from "./left-out.ts";
 export type { LoadSizes, MemoryBudget } from "./memory.ts";
 export {
 	type LoginKnown,

@@ -5,9 +5,11 @@ import {
 	keyOption,
 	parseAuthorizedKeys,
 } from "../kexec/facts/authorized-keys.ts";
-import type { Facts, HostKeyFile } from "../kexec/facts/facts.ts";
+import type { CertifiedLogin, Facts, HostKeyFile } from "../kexec/facts/facts.ts";
+import { asRoots, authorityLines } from "./authorities.ts";
 import { readCertificate } from "./certificate.ts";
 import { type Check, note, ok, refusal, warning } from "./check.ts";
+import { forcedCommand, type KeyLeftOut } from "./left-out.ts";
 
 /** How this very login was opened, as far as the rescue system has to open for it again. */
 export type LoginProof =
@@ -19,15 +21,6 @@ export type LoginProof =
 			readonly certified?: boolean;
 	  }
 	| { readonly method: "password" | "keyboard-interactive" | "none" | "other" };
-
-/** A key that was left out, and why. */
-export interface KeyLeftOut {
-	readonly user: string;
-	readonly path: string;
-	readonly lineNumber: number;
-	readonly comment: string;
-	readonly reason: string;
-}
 
 /** What will open the rescue system. */
 export interface KeyPlan {
@@ -56,14 +49,16 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 	const leftOut: KeyLeftOut[] = [];
 	const rootUsers = new Set(facts.users.filter(({ uid }) => uid === 0).map(({ name }) => name));
 	rootUsers.add("root");
-	for (const file of facts.ssh.authorizedKeys) {
-		const wanted = options.allUsers || rootUsers.has(file.user) || file.user === options.loginUser;
-		if (!wanted) continue;
+	const wanted = ({ user }: { readonly user: string }): boolean =>
+		options.allUsers || rootUsers.has(user) || user === options.loginUser;
+	for (const file of facts.ssh.authorizedKeys.filter(wanted)) {
 		for (const key of file.keys) {
-			const reason = reasonAgainst(key, file, options.proof);
-			if (reason === undefined) lines.set(key.line, key);
+			const against = reasonAgainst(key, file, options.proof);
+			const taken = against === undefined ? asRoots(key, file.user) : { reason: against };
+			if (!("reason" in taken)) lines.set(taken.line, taken);
 			else {
 				const { lineNumber, comment } = key;
+				const { reason } = taken;
 				leftOut.push({ user: file.user, path: file.path, lineNumber, comment, reason });
 			}
 		}
@@ -88,48 +83,13 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		for (const key of useful) lines.set(key.line, key);
 		named ||= useful.length > 0;
 	}
-	const principals = [...new Set(["root", options.loginUser])].join(",");
-	for (const { type, blob } of facts.ssh.userAuthorities) {
-		// TrustedUserCAKeys as the equal lines of authorized_keys (sshd(8)), so that no further file is needed.
-		const line = `cert-authority,principals="${principals}" ${type} ${blob} TrustedUserCAKeys`;
-		for (const key of parseAuthorizedKeys(utf8(line)).keys) lines.set(key.line, key);
-	}
+	const certified = facts.ssh.certifiedLogins.filter(wanted);
+	const authorities = authorityLines(certified);
+	for (const key of authorities.keys) lines.set(key.line, key);
+	leftOut.push(...authorities.leftOut);
 	const keys = [...lines.values()];
 	checks.push(checkLogin(keys, leftOut, { ...options, named }, facts));
-	const forced = leftOut.filter(({ reason }) => reason === forcedCommand);
-	if (forced.length > 0) {
-		const named = forced.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
-		checks.push(note("login-keys", `left out for their forced commands: ${named}`));
-	}
-	const distrusted = facts.ssh.authorizedKeys.filter(({ path }) =>
-		leftOut.some((key) => key.path === path && key.reason !== forcedCommand),
-	);
-	for (const { path, distrusted: why } of distrusted) {
-		checks.push(
-			warning(
-				"login-keys",
-				`the keys of ${path} are left out, since sshd takes none of them: ${why}`,
-				"Name a key that shall open the rescue system with --key FILE.",
-			),
-		);
-	}
-	// What another user put in the place of keys is not shown: it may be a link to anything.
-	const unusable = facts.ssh.authorizedKeys.flatMap((file) =>
-		(file.distrusted === undefined ? file.unusable : []).map(
-			({ lineNumber, reason }) => `${file.path}:${lineNumber} (${reason})`,
-		),
-	);
-	if (unusable.length > 0) {
-		checks.push(note("login-keys", `lines that are no keys: ${unusable.slice(0, 5).join(", ")}`));
-	}
-	if (facts.ssh.keysCommand !== undefined) {
-		checks.push(
-			note(
-				"login-keys",
-				`keys that ${facts.ssh.keysCommand} gives (AuthorizedKeysCommand) stay behind`,
-			),
-		);
-	}
+	checks.push(...checkLeftOut(facts, certified, leftOut));
 	return {
 		authorizedKeys: utf8(keys.map(({ line }) => `${line}\n`).join("")),
 		count: keys.length,
@@ -138,7 +98,50 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 	};
 }
 
-const forcedCommand = "it has a forced command, whose program the rescue system lacks";
+/** What of the target's files and programs opens the target, and will not open the rescue system. */
+function checkLeftOut(
+	{ ssh }: Facts,
+	certified: readonly CertifiedLogin[],
+	leftOut: readonly KeyLeftOut[],
+): Check[] {
+	const checks: Check[] = [];
+	const tell = (found: string): void => {
+		checks.push(note("login-keys", found));
+	};
+	const forced = leftOut.filter(({ reason }) => reason === forcedCommand);
+	if (forced.length > 0) {
+		const named = forced.map(({ path, lineNumber }) => `${path}:${lineNumber}`).join(", ");
+		tell(`left out for their forced commands: ${named}`);
+	}
+	const files = [...ssh.authorizedKeys, ...certified];
+	for (const file of files) {
+		const { path, distrusted } = file;
+		const counts = leftOut.some((key) => key.path === path && key.reason !== forcedCommand);
+		if (distrusted === undefined || !counts) continue;
+		const what = "principals" in file ? "names for certificates" : "keys";
+		checks.push(
+			warning(
+				"login-keys",
+				`the ${what} of ${path} are left out, since sshd takes none of them: ${distrusted}`,
+				"Name a key that shall open the rescue system with --key FILE.",
+			),
+		);
+	}
+	// What another user put in the place of keys is not shown: it may be a link to anything.
+	const unusable = files.flatMap((file) =>
+		(file.distrusted === undefined ? file.unusable : []).map(
+			({ lineNumber, reason }) => `${file.path}:${lineNumber} (${reason})`,
+		),
+	);
+	if (unusable.length > 0) tell(`lines that open nothing: ${unusable.slice(0, 5).join(", ")}`);
+	if (ssh.keysCommand !== undefined) {
+		tell(`keys that ${ssh.keysCommand} gives (AuthorizedKeysCommand) stay behind`);
+	}
+	for (const command of new Set(certified.flatMap(({ command }) => command ?? []))) {
+		tell(`names for certificates that ${command} gives (AuthorizedPrincipalsCommand) stay behind`);
+	}
+	return checks;
+}
 
 /** Why a key does not come along, or undefined. The key of this very login was taken, whatever the file looks like. */
 function reasonAgainst(
@@ -173,8 +176,10 @@ function checkLogin(
 		);
 	}
 	if (proof.certified === true) {
-		const why = againstCertificate(proof.blob, keys);
-		if (why !== undefined) return lost(`this login was opened by a certificate ${why}`);
+		const why = againstCertificate(proof.blob, keys, facts.time);
+		const programs = facts.ssh.certifiedLogins.some(({ command }) => command !== undefined);
+		const where = programs ? " (AuthorizedPrincipalsCommand may give its name)" : "";
+		if (why !== undefined) return lost(`this login was opened by a certificate ${why}${where}`);
 		return ok("login-keys", `${counted}, certificates of this login's authority included`);
 	}
 	const used = keys.filter((key) => key.blob === proof.blob);
@@ -195,7 +200,11 @@ function checkLogin(
 }
 
 /** What keeps a certificate out of the rescue system, or undefined: sshd(8) on `cert-authority` and `principals`. */
-function againstCertificate(blob: string, keys: readonly AuthorizedKey[]): string | undefined {
+function againstCertificate(
+	blob: string,
+	keys: readonly AuthorizedKey[],
+	now: number,
+): string | undefined {
 	const certificate = readCertificate(blob);
 	if (certificate === undefined) return "that cannot be read";
 	const { authority, principals, critical } = certificate;
@@ -203,7 +212,10 @@ function againstCertificate(blob: string, keys: readonly AuthorizedKey[]): strin
 		return "with a forced command, whose program the rescue system lacks";
 	}
 	const lines = keys.filter(
-		(key) => keyOption(key, "cert-authority") !== undefined && key.blob === authority,
+		(key) =>
+			keyOption(key, "cert-authority") !== undefined &&
+			key.blob === authority &&
+			expiryOf(key, now) === undefined,
 	);
 	if (lines.length === 0) return "whose authority the rescue system would not know";
 	// Without the option the name is the user's, and all log in as root there.

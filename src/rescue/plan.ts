@@ -27,6 +27,7 @@ import {
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
 import { type KeyPlan, type LoginProof, planHostKeys, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
+import { planRevoked } from "./revoked.ts";
 import { rootSpace } from "./root-space.ts";
 
 /** What the plan needs to know of the image. Sizes in bytes. */
@@ -82,6 +83,8 @@ export interface RescuePlan {
 	readonly keys: KeyPlan;
 	/** Paths of the private host keys that are carried. None: the rescue system makes one. */
 	readonly hostKeys: readonly string[];
+	/** Path of the file of revoked keys that is carried. */
+	readonly revokedKeys?: string;
 }
 
 /**
@@ -143,6 +146,7 @@ export function planRescue(
 	const target = judgeTarget(facts, network, login, options);
 	const { keys, network: networkPlan } = target;
 	const hostKeys = planHostKeys(facts, login.hostKey, image.adapter);
+	const revoked = planRevoked(facts, image.adapter);
 	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
 	const memory = budgetMemory(facts, image.sizes, method);
 	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
@@ -157,6 +161,7 @@ export function planRescue(
 			image.initramfsOptions,
 		),
 		hostKeys.check,
+		...revoked.checks,
 		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
 		...checkTerminals(facts),
@@ -176,5 +181,6 @@ export function planRescue(
 		network: networkPlan,
 		keys,
 		hostKeys: hostKeys.carried.map(({ path }) => path),
+		...(revoked.carried ? { revokedKeys: revoked.carried.path } : {}),
 	};
 }

@@ -12,6 +12,7 @@ import {
 	type Source,
 } from "../../src/kexec/contract.ts";
 import { parseAuthorizedKeys } from "../../src/kexec/facts/authorized-keys.ts";
+import { parseAuthorizedPrincipals } from "../../src/kexec/facts/authorized-principals.ts";
 import { firstSources } from "../../src/kexec/facts/sources.ts";
 import { parseFdt, writeFdt } from "../../src/kexec/fdt.ts";
 import {
@@ -41,6 +42,8 @@ import { chunked, type FuzzTarget } from "./frame/target.ts";
 
 const fixture = (name: string): Uint8Array =>
 	new Uint8Array(readFileSync(new URL(`../../fixtures/kexec/${name}`, import.meta.url)));
+
+const authority = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA";
 
 /** What a broken or hostile host might have in any of the files that are asked for. */
 const contents = [
@@ -160,6 +163,24 @@ export const targets: readonly FuzzTarget[] = [
 		run(input) {
 			for (const { line } of parseAuthorizedKeys(input).keys) {
 				if (parseAuthorizedKeys(utf8(line)).keys.length !== 1) throw new Error(`lost: ${line}`);
+			}
+		},
+	},
+	{
+		// Each name has to stay within the option that it is written into.
+		name: "kexec/authorized-principals",
+		fixtures: () => false,
+		seeds: () => [utf8('# ops\nops\nfrom="192.0.2.0/24",no-pty  far # x\ncommand="a b" x\n\n')],
+		run(input) {
+			const { principals } = parseAuthorizedPrincipals(input);
+			for (const { name, options, optionText } of principals) {
+				const after = optionText === "" ? "" : `,${optionText}`;
+				const line = `cert-authority,principals="${name}"${after} ${authority}`;
+				const { keys } = parseAuthorizedKeys(utf8(line));
+				const found = keys[0]?.options.slice(2) ?? [];
+				if (keys.length !== 1 || JSON.stringify(found) !== JSON.stringify(options)) {
+					throw new Error(`another line: ${line}`);
+				}
 			}
 		},
 	},

@@ -65,6 +65,15 @@ describe("rootfs", () => {
 		);
 	});
 
+	test("sshd is told of keys that are revoked, which stay where they are", () => {
+		const revokedKeys = splice("/etc/ssh/krl", 44);
+		const revoking = identityEntries("rootfs", { ...identity, revokedKeys });
+		expect(content(named(revoking, "etc/ssh/revoked_keys"))).toEqual(revokedKeys);
+		expect(content(named(revoking, "etc/ssh/sshd_config.d/10-identity.conf"))).toContain(
+			"RevokedKeys /etc/ssh/revoked_keys\n",
+		);
+	});
+
 	test("authorized_keys passes sshd's check of modes", () => {
 		expect(named(entries, "root")).toMatchObject({ mode: 0o700 });
 		expect(named(entries, "root/.ssh")).toMatchObject({ mode: 0o700 });
@@ -131,6 +140,7 @@ describe("nixos-images", () => {
 		["a missing routes file", "network", { network: nixos.network.slice(0, 2) }],
 		["a networkd unit", "network", { network: [...nixos.network, ...identity.network] }],
 		["another port", "ports", { ports: [2222] }],
+		["revoked keys", "revokedKeys", { revokedKeys: utf8("ssh-ed25519 AAAA gone\n") }],
 	])("refuses %s instead of losing it", (_name, field, change) => {
 		expect(() => identityEntries("nixos-images", { ...nixos, ...change })).toThrow(
 			expect.objectContaining({

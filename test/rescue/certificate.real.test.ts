@@ -20,6 +20,7 @@ describe.skipIf(lacking)(`certificates signed by ssh-keygen ${lacking}`, () => {
 		const options = ["-O", "force-command=/bin/true", "-O", "source-address=192.0.2.0/24"];
 		keygen("-s", authority, "-I", "id", "-n", "root,ops", ...options, `${key}.pub`);
 		expect(readCertificate(blobOf(`${type}-cert.pub`))).toEqual({
+			key: blobOf(`${type}.pub`),
 			authority: blobOf(`${type}-authority.pub`),
 			principals: ["root", "ops"],
 			critical: ["force-command", "source-address"],

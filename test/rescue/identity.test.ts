@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { utf8 } from "../../src/bytes/index.ts";
+import { readCertificate } from "../../src/rescue/certificate.ts";
 import { identityOf, withIdentity } from "../../src/rescue/identity.ts";
 import { type PlannedImage, planRescue } from "../../src/rescue/plan.ts";
-import { healthyFacts, plainNetwork } from "../support/facts.ts";
+import { healthyFacts, keyBlob, plainNetwork } from "../support/facts.ts";
 import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
+import { certificateBlob } from "./certificate-blob.ts";
 
 const usual = healthyFacts();
 
@@ -54,4 +57,43 @@ test("host keys of the same name in two folders are two keys", () => {
 	const { plan } = planned(facts);
 	const identity = identityOf(plan, facts, "0123456789", "", "rootfs");
 	expect(identity.hostKeys.map(({ type }) => type)).toEqual(["ed25519", "ed255191"]);
+});
+
+describe("what else sshd is told", () => {
+	const vouched = certificateBlob({ authority: keyBlob, principals: ["host.example"] });
+	const type = "ssh-ed25519-cert-v01@openssh.com";
+	const blob = readCertificate(vouched)?.key ?? "";
+	const facts = healthyFacts({
+		ssh: {
+			...usual.ssh,
+			hostKeys: [{ path: "/k", size: 411, mode: 0o600, publicKey: { type: "ssh-ed25519", blob } }],
+			hostCertificates: [
+				{ path: "/no-cert.pub", type, blob: "AAAA" },
+				{ path: "/k-cert.pub", type, blob: vouched },
+			],
+			revokedKeys: [{ path: "/etc/ssh/krl", size: 44 }],
+		},
+	});
+	const identityFor = (adapter: PlannedImage["adapter"]) => {
+		const login = { ...rootLogin, hostKey: { type: "ssh-ed25519", blob } };
+		const image = { ...plannedImage, adapter };
+		const plan = planRescue(facts, plainNetwork, image, login, noOptions, facts.time);
+		const { checks } = withIdentity(plan, facts, "", adapter);
+		return { identity: identityOf(plan, facts, "0123456789", "", adapter), checks };
+	};
+
+	test("the certificate goes with its key, revoked keys by reference", () => {
+		const { identity } = identityFor("rootfs");
+		expect(identity.hostKeys[0]?.certificate).toEqual(utf8(`${type} ${vouched}\n`));
+		expect(identity.revokedKeys).toEqual({ size: 44, ref: { path: "/etc/ssh/krl" } });
+	});
+
+	test("an image without a place for them leaves them out, and that is told", () => {
+		const { identity, checks } = identityFor("nixos-images");
+		expect(identity.hostKeys[0]).not.toHaveProperty("certificate");
+		expect(identity).not.toHaveProperty("revokedKeys");
+		const warnings = checks.filter(({ verdict }) => verdict === "warning");
+		expect(warnings.map(({ id }) => id)).toEqual(["login-keys", "identity"]);
+		expect(warnings[1]?.found).toContain("/k-cert.pub");
+	});
 });

@@ -1,44 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { text } from "../../src/bytes/index.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
-import type { CheckId, Verdict } from "../../src/rescue/check.ts";
-import {
-	checkTarget,
-	type LoginKnown,
-	type PlannedImage,
-	planRescue,
-	type RescueOptions,
-} from "../../src/rescue/plan.ts";
+import type { CheckId } from "../../src/rescue/check.ts";
+import { checkTarget, planRescue } from "../../src/rescue/plan.ts";
 import { GiB, healthyFacts, keyBlob, keysOf, MiB, plainNetwork } from "../support/facts.ts";
 import {
 	plannedImage as image,
 	rootLogin as login,
 	noOptions as options,
+	plan,
+	verdicts,
 } from "../support/plan.ts";
-import { certificateBlob } from "./certificate-blob.ts";
-
-function plan(
-	facts: Partial<Facts> = {},
-	change: {
-		image?: Partial<PlannedImage>;
-		login?: Partial<LoginKnown>;
-		options?: Partial<RescueOptions>;
-	} = {},
-) {
-	const whole = healthyFacts(facts);
-	return planRescue(
-		whole,
-		plainNetwork,
-		{ ...image, ...change.image },
-		{ ...login, ...change.login },
-		{ ...options, ...change.options },
-		Date.UTC(2026, 0, 1),
-	);
-}
-
-function verdicts(made: ReturnType<typeof plan>, id: CheckId): Verdict[] {
-	return made.checks.filter((check) => check.id === id).map(({ verdict }) => verdict);
-}
 
 describe("a healthy host", () => {
 	test("is not refused, and nothing needs a warning", () => {
@@ -390,46 +362,5 @@ describe("keys", () => {
 		const made = plan({}, { login: { proof: { method: "password" } }, options: { addedKeys } });
 		expect(verdicts(made, "login-keys")).toEqual(["refusal", "refusal"]);
 		expect(text(made.keys.authorizedKeys)).not.toContain("/bin/false");
-	});
-
-	describe("a login by a certificate", () => {
-		const shown = (...names: string[]) =>
-			({
-				method: "publickey",
-				type: "ssh-ed25519-cert-v01@openssh.com",
-				blob: certificateBlob({ authority: other, principals: names }),
-				certified: true,
-			}) as const;
-		const known = { ssh: { ...base.ssh, userAuthorities: [{ type: "ssh-ed25519", blob: other }] } };
-
-		test("works where its authority comes along and its name is taken", () => {
-			const made = plan(known, { login: { proof: shown("ops", "admin"), user: "admin" } });
-			expect(verdicts(made, "login-keys")).toEqual(["ok"]);
-			expect(text(made.keys.authorizedKeys)).toContain(
-				`cert-authority,principals="root,admin" ssh-ed25519 ${other}`,
-			);
-		});
-
-		test("is a refusal where the authority stays behind, unless another key was named", () => {
-			const proof = shown("root");
-			expect(verdicts(plan({}, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
-			const named = plan({}, { login: { proof }, options: { addedKeys } });
-			expect(verdicts(named, "login-keys")).toEqual(["warning"]);
-			const unrelated = keysOf("root", `cert-authority ssh-ed25519 ${third}`);
-			const ssh = { ...base.ssh, authorizedKeys: [unrelated] };
-			expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toEqual(["refusal"]);
-		});
-
-		test("is a refusal where it is for other names, or forces a command", () => {
-			const found = (blob: string) =>
-				plan(known, { login: { proof: { ...shown(), blob } } }).checks.find(
-					({ id }) => id === "login-keys",
-				);
-			expect(found(shown("ops").blob)?.found).toContain("for ops, and the rescue system takes");
-			expect(found(shown().blob)?.found).toContain("for no name");
-			const forced = { authority: other, principals: ["root"], critical: ["force-command"] };
-			expect(found(certificateBlob(forced))?.found).toContain("forced command");
-			expect(found(third)?.found).toContain("cannot be read");
-		});
 	});
 });

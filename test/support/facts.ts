@@ -99,7 +99,9 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
 				},
 			],
 			authorizedKeys: [keysOf("root", `ssh-ed25519 ${keyBlob} me`)],
-			userAuthorities: [],
+			hostCertificates: [],
+			certifiedLogins: [],
+			revokedKeys: [],
 			connection: {
 				client: "192.0.2.9",
 				clientPort: 50_000,

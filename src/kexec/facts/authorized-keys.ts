@@ -71,7 +71,8 @@ function parseKey(rest: string): { type: string; blob: string; comment: string }
 	return { type, blob, comment };
 }
 
-function parseOptions(line: string): { options: KeyOption[]; length: number } | string {
+/** Reads the options that a line begins with, up to a blank outside quotes; else says why they make no sense. */
+export function parseOptions(line: string): { options: KeyOption[]; length: number } | string {
 	const options: KeyOption[] = [];
 	let at = 0;
 	for (;;) {

@@ -1,5 +1,6 @@
 import type { SshConnection } from "../../network/index.ts";
 import type { AuthorizedKey, UnusableLine } from "./authorized-keys.ts";
+import type { AuthorizedPrincipal } from "./authorized-principals.ts";
 import type { Memory, Mount, Swap, User } from "./proc.ts";
 
 /** A fact that could not be had, and why, in words. */
@@ -107,6 +108,13 @@ export interface HostKeyFile {
 	readonly trouble?: string;
 }
 
+/** A certificate that sshd shows for one of its host keys (HostCertificate), as its file has it: type, blob in base64. */
+export interface HostCertificate {
+	readonly path: string;
+	readonly type: string;
+	readonly blob: string;
+}
+
 /** One file of authorized keys, and whose logins it opens. */
 export interface AuthorizedKeysFile {
 	readonly user: string;
@@ -117,14 +125,39 @@ export interface AuthorizedKeysFile {
 	readonly distrusted?: string;
 }
 
+/** Whom certificates of the authorities that sshd trusts for all accounts (TrustedUserCAKeys) let in as one user. */
+export interface CertifiedLogin {
+	readonly user: string;
+	/** Keys of the authorities, blobs in base64. */
+	readonly authorities: readonly { readonly type: string; readonly blob: string }[];
+	/** A certificate has to be for one of them: the user's own name, or those of AuthorizedPrincipalsFile. */
+	readonly principals: readonly AuthorizedPrincipal[];
+	/** AuthorizedPrincipalsFile, where there is one. */
+	readonly path?: string;
+	readonly unusable: readonly UnusableLine[];
+	/** Why sshd takes nothing of that file (StrictModes). */
+	readonly distrusted?: string;
+	/** A program gives names (AuthorizedPrincipalsCommand): they cannot be copied. */
+	readonly command?: string;
+}
+
+/** A file of keys that let nobody in, whatever else speaks for them (RevokedKeys): a list, or a KRL of ssh-keygen(1). */
+export interface RevokedKeysFile {
+	readonly path: string;
+	/** Bytes; absent: it is not there, or not to be looked at, and sshd takes no public key at all. */
+	readonly size?: number;
+}
+
 /** How sshd of the target lets people in, as far as the rescue system must do the same. */
 export interface SshFacts {
 	/** Ports it listens on, by configuration. */
 	readonly ports: readonly number[];
 	readonly hostKeys: readonly HostKeyFile[];
+	readonly hostCertificates: readonly HostCertificate[];
 	readonly authorizedKeys: readonly AuthorizedKeysFile[];
-	/** Keys of certificate authorities that may sign users (TrustedUserCAKeys). */
-	readonly userAuthorities: readonly { readonly type: string; readonly blob: string }[];
+	readonly certifiedLogins: readonly CertifiedLogin[];
+	/** Mostly none or one; the first is that for root. */
+	readonly revokedKeys: readonly RevokedKeysFile[];
 	/** A program gives keys (AuthorizedKeysCommand): its keys cannot be copied. */
 	readonly keysCommand?: string;
 	/** SSH_CONNECTION: addresses and ports of this very login. */

@@ -10,6 +10,7 @@ import {
 } from "./devices.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Facts, Place } from "./facts.ts";
+import type { LoginContext } from "./login.ts";
 import {
 	parseConsoles,
 	parseMeminfo,
@@ -19,7 +20,7 @@ import {
 	statusField,
 } from "./proc.ts";
 import { places, readLarge } from "./sources.ts";
-import { type LoginContext, sshFacts, sshSources } from "./ssh.ts";
+import { sshFacts, sshSources } from "./ssh.ts";
 import { environment, kexecFacts, security, terminals } from "./system.ts";
 
 /** Names of the kernel (uname -m) to Debian's. */

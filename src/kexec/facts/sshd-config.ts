@@ -114,6 +114,7 @@ export function effectiveSshdConfig(
 /** Keywords that may be given more than once, all of them counting (sshd_config(5)). */
 const cumulative: ReadonlySet<string> = new Set([
 	"hostkey",
+	"hostcertificate",
 	"port",
 	"listenaddress",
 	"acceptenv",

@@ -1,10 +1,16 @@
-// Files of authorized keys that sshd itself does not take: whoever can write them would be let in as root otherwise.
+// Files of authorized keys and principals that sshd itself does not take: whoever can write them would be let in as root otherwise.
 import { text } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
 import { literalPath, source } from "../sources.ts";
 import type { FileStat } from "../stat.ts";
 import type { Evidence } from "./evidence.ts";
+import type { Config } from "./login.ts";
 import { parsePasswd, type User } from "./proc.ts";
+
+/** Whether sshd looks at who may write the files that let somebody in: its StrictModes, on unless told. */
+export function isStrict(config: Config): boolean {
+	return config.get("strictmodes")?.[0]?.[0]?.toLowerCase() !== "no";
+}
 
 /** The file, and the folders that sshd looks at: up to the home, else up to the root (secure_filename() of misc.c). */
 function looksAt(path: string, home: string): string[] {

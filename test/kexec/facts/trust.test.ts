@@ -1,46 +1,13 @@
 import { expect, test } from "vitest";
-import { struct, u16, u32, u64, utf8 } from "../../../src/bytes/index.ts";
-import type { Answer } from "../../../src/kexec/contract.ts";
 import { distrust, trustSources } from "../../../src/kexec/facts/trust.ts";
-import { Evidence } from "../../../src/kexec/index.ts";
-import { source } from "../../../src/kexec/sources.ts";
+import { evidenceOf, type Stat } from "../support/evidence.ts";
 
 const user = { name: "bob", uid: 1000, gid: 1000, home: "/home/bob", shell: "" };
 const path = "/home/bob/.ssh/authorized_keys";
 
-/** struct statx up to its mode, include/uapi/linux/stat.h. */
-const head = struct("statx", {
-	mask: u32,
-	blksize: u32,
-	attributes: u64,
-	nlink: u32,
-	uid: u32,
-	gid: u32,
-	mode: u16,
-});
-
-type Stat = readonly [mode: number, uid: number, gid: number];
-
-function evidence(stats: Readonly<Record<string, Stat>>, groups = "bob:x:1000:\n"): Evidence {
-	const answer = (asked: Answer["source"], at: string, bytes: Uint8Array): Answer => ({
-		source: asked,
-		items: [{ errno: 0, state: "whole", size: bytes.length, path: utf8(at), bytes }],
-		errno: 0,
-		state: "whole",
-	});
-	const files = {
-		"/etc/passwd": "root:x:0:0::/root:\nbob:x:1000:1000::/home/bob:\neve:x:1001:1001::/:\n",
-		"/etc/group": groups,
-	};
-	return new Evidence([
-		...Object.entries(files).map(([at, content]) => answer(source.read(at), at, utf8(content))),
-		...Object.entries(stats).map(([at, [mode, uid, gid]]) => {
-			const bytes = new Uint8Array(256);
-			const stat = { mask: 0x7ff, blksize: 4096, attributes: 0n, nlink: 1, uid, gid, mode };
-			bytes.set(head.write(stat));
-			return answer(source.stat(at), at, bytes);
-		}),
-	]);
+function evidence(stats: Readonly<Record<string, Stat>>, groups = "bob:x:1000:\n") {
+	const passwd = "root:x:0:0::/root:\nbob:x:1000:1000::/home/bob:\neve:x:1001:1001::/:\n";
+	return evidenceOf({ "/etc/passwd": passwd, "/etc/group": groups }, stats);
 }
 
 const own: Readonly<Record<string, Stat>> = {

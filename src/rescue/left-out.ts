@@ -1,0 +1,11 @@
+/** A key, or a name of a certificate, that does not come along, and why. */
+export interface KeyLeftOut {
+	readonly user: string;
+	readonly path: string;
+	readonly lineNumber: number;
+	/** The key's comment, or the name. */
+	readonly comment: string;
+	readonly reason: string;
+}
+
+export const forcedCommand = "it has a forced command, whose program the rescue system lacks";

@@ -1,0 +1,35 @@
+import type { Adapter } from "../image/index.ts";
+import type { Facts, RevokedKeysFile } from "../kexec/facts/facts.ts";
+import { type Check, note, warning } from "./check.ts";
+
+/** A list of this size would not be read at every login by anybody. */
+const largest = 16 * 1024 * 1024;
+
+/** Which of the target's files of revoked keys the rescue system heeds, and what the operator has to know of the others. */
+export function planRevoked(
+	{ ssh }: Facts,
+	adapter: Adapter,
+): { readonly carried?: RevokedKeysFile; readonly checks: readonly Check[] } {
+	// sshd takes one file. One that is empty revokes nothing.
+	const [first] = ssh.revokedKeys.filter(({ size }) => size !== 0);
+	const heeded = adapter !== "nixos-images" && first?.size !== undefined && first.size <= largest;
+	const carried = heeded ? first : undefined;
+	const checks = ssh.revokedKeys
+		.filter(({ size }) => size !== 0)
+		.map((file): Check => {
+			const { path, size } = file;
+			if (file === carried)
+				return note("login-keys", `keys that ${path} revokes open the rescue system neither`);
+			if (size === undefined)
+				return note(
+					"login-keys",
+					`${path}, where sshd looks for revoked keys, cannot be looked at: sshd takes no key at all, the rescue system those that are carried`,
+				);
+			return warning(
+				"login-keys",
+				`keys that ${path} revokes (RevokedKeys) open the rescue system where they stand among those carried`,
+				"Take them out of the files of authorized keys first.",
+			);
+		});
+	return { ...(carried ? { carried } : {}), checks };
+}
