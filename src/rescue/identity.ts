@@ -9,7 +9,7 @@ import {
 } from "../image/index.ts";
 import type { Facts, HostKeyFile, LiteralPart, SplicePart, StagedPart } from "../kexec/index.ts";
 import { renderNixosImages, renderResolvConf, renderUnits } from "../network/index.ts";
-import { readCertificate } from "./certificate.ts";
+import { readCertificate } from "../ssh/certificate.ts";
 import { type Check, ok, refusal, refusesAny, warning } from "./check.ts";
 import type { RescuePlan } from "./plan.ts";
 

@@ -6,8 +6,8 @@ import {
 	parseAuthorizedKeys,
 } from "../kexec/facts/authorized-keys.ts";
 import type { CertifiedLogin, Facts, HostKeyFile } from "../kexec/facts/facts.ts";
+import { readCertificate } from "../ssh/certificate.ts";
 import { asRoots, authorityLines } from "./authorities.ts";
-import { readCertificate } from "./certificate.ts";
 import { type Check, note, ok, refusal, warning } from "./check.ts";
 import { forcedCommand, type KeyLeftOut } from "./left-out.ts";
 

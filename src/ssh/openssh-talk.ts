@@ -3,17 +3,26 @@ import { sshError } from "./error.ts";
 
 /** Lines of ssh -v that tell what happened; they have been the same since OpenSSH 7. */
 const hostKeyLine = /^debug1: Server host (?:key|certificate): ([\w@.-]+) (SHA256:[\w+/=]+)/;
-const acceptedLine = /^debug1: Server accepts key: (.*) \S+ (SHA256:[\w+/=]+)(?: .*)?$/;
+const acceptedLine = /^debug1: Server accepts key: (.*) (\S+) (SHA256:[\w+/=]+)(?: .*)?$/;
 const methodLine =
 	/^(?:debug1: )?Authenticat(?:ed to .* using "([a-z-]+)"|ion succeeded \(([a-z-]+)\))/;
 
 const softwareLine = /^debug1: Remote protocol version [\d.]+, remote software version (\S+)/;
 const partLine = /^(?:debug1: )?Authenticated using "publickey" with partial success/;
 
+/** The key that a server took. */
+export interface Accepted {
+	/** Its file, or the comment that an agent has for it. */
+	readonly source: string;
+	/** Of the key itself, where a certificate vouched for it as well. */
+	readonly fingerprint: string;
+	readonly certified: boolean;
+}
+
 /** What ssh told of one login. */
 export interface Heard {
 	readonly hostKey: { readonly type: string; readonly fingerprint: string } | undefined;
-	readonly accepted: { readonly source: string; readonly fingerprint: string } | undefined;
+	readonly accepted: Accepted | undefined;
 	readonly method: string | undefined;
 	/** Software version of the server. */
 	readonly software: string | undefined;
@@ -43,8 +52,10 @@ export function listen(log: string, talk: string): Heard {
 		if (shown) {
 			const type = (shown[1] ?? "").replace(/-cert-v01@openssh\.com$/, "");
 			hostKey = { type, fingerprint: shown[2] ?? "" };
-		} else if (key) accepted = { source: key[1] ?? "", fingerprint: key[2] ?? "" };
-		else if (by) method = by[1] ?? by[2];
+		} else if (key) {
+			const [, source = "", type = "", fingerprint = ""] = key;
+			accepted = { source, fingerprint, certified: type.endsWith("-CERT") };
+		} else if (by) method = by[1] ?? by[2];
 		else if (partLine.test(line)) partly = true;
 		else if (softwareLine.test(line)) software = softwareLine.exec(line)?.[1];
 		else if (!/^(?:debug\d:|OpenSSH_|\s*$)/.test(line)) words.push(line);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseIdentities } from "../../src/ssh/agent.ts";
+import { readCertificate } from "../../src/ssh/certificate.ts";
 import { parseConfigLines } from "../../src/ssh/config-lines.ts";
 import { formatTarget, parseTarget } from "../../src/ssh/index.ts";
 import { judge, parseKnownHosts, speaksOf } from "../../src/ssh/known-hosts.ts";
@@ -11,11 +12,17 @@ import { matchList } from "../../src/ssh/pattern.ts";
 import { parsePrivateKey } from "../../src/ssh/private-key.ts";
 import { parsePublicLine } from "../../src/ssh/public-key.ts";
 import { resolveOptions } from "../../src/ssh/resolve.ts";
+import { certificateBlob } from "../ssh/certificate-blob.ts";
 import type { Random } from "./frame/random.ts";
 import type { FuzzTarget } from "./frame/target.ts";
 
 const blob = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 const key = `ssh-ed25519 ${blob}`;
+const certificate = certificateBlob({
+	authority: blob,
+	principals: ["root", "ops"],
+	critical: ["force-command"],
+});
 
 /** Lines from pieces that mean something, in an order that may not. */
 const lines =
@@ -37,6 +44,13 @@ const seeds =
 		texts.map((seed) => utf8(seed));
 
 export const targets: readonly FuzzTarget[] = [
+	{
+		name: "ssh/certificate",
+		seeds: () => [Buffer.from(certificate, "base64")],
+		run(input) {
+			readCertificate(Buffer.from(input).toString("base64"));
+		},
+	},
 	{
 		name: "ssh/known-hosts",
 		seeds: seeds(

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../src/bytes/index.ts";
-import { readCertificate } from "../../src/rescue/certificate.ts";
 import { identityOf, withIdentity } from "../../src/rescue/identity.ts";
 import { type PlannedImage, planRescue } from "../../src/rescue/plan.ts";
+import { readCertificate } from "../../src/ssh/certificate.ts";
+import { certificateBlob } from "../ssh/certificate-blob.ts";
 import { healthyFacts, keyBlob, plainNetwork } from "../support/facts.ts";
 import { noOptions, plannedImage, rootLogin } from "../support/plan.ts";
-import { certificateBlob } from "./certificate-blob.ts";
 
 const usual = healthyFacts();
 

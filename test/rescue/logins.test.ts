@@ -3,9 +3,9 @@ import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseAuthorizedPrincipals } from "../../src/kexec/facts/authorized-principals.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
 import type { PlannedImage } from "../../src/rescue/plan.ts";
+import { certificateBlob } from "../ssh/certificate-blob.ts";
 import { healthyFacts, keyBlob, keysOf } from "../support/facts.ts";
 import { plan, verdicts } from "../support/plan.ts";
-import { certificateBlob } from "./certificate-blob.ts";
 
 const base = healthyFacts();
 const other = keyBlob.replace("KzPl", "QQQQ");

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, connect, elevate, type Prompt, run } from "../../src/ssh/index.ts";
@@ -209,11 +209,27 @@ describe.skipIf(lacking)(`keys ${lacking}`, () => {
 		expect(warnings.join()).toContain("certified-cert.pub");
 		expect(connection.authenticatedBy).toMatchObject({
 			method: "publickey",
-			key: { fingerprint: fingerprintOf(path) },
+			key: { fingerprint: fingerprintOf(path), type: "ssh-ed25519-cert-v01@openssh.com" },
 		});
 		expect((await run(connection, ["echo", "in"])).text).toBe("in\n");
 		await connection.close();
 		expect(await codeOf(connect(target(), { ...given, transport: "ssh2" }))).toBe("SSH_AUTH");
+
+		// An agent that holds it, and CertificateFile, lead to the same.
+		const env = { ...process.env, SSH_AUTH_SOCK: agent.socket };
+		execFileSync("ssh-add", ["-q", path], { env, stdio: "pipe" });
+		const elsewhere = join(place.path, "elsewhere.pub");
+		renameSync(`${path}-cert.pub`, elsewhere);
+		for (const settings of [[`IdentityAgent=${agent.socket}`], [`CertificateFile=${elsewhere}`]]) {
+			const identities = settings[0]?.startsWith("CertificateFile") ? [path] : [];
+			const again = await connect(target(), options(settings, { identities }));
+			expect(again.authenticatedBy).toMatchObject({
+				method: "publickey",
+				key: { fingerprint: fingerprintOf(path), type: "ssh-ed25519-cert-v01@openssh.com" },
+			});
+			await again.close();
+		}
+		execFileSync("ssh-add", ["-q", "-D"], { env, stdio: "pipe" });
 	});
 
 	test("a host vouched for by an authority takes the system's ssh", async () => {

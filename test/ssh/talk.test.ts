@@ -17,7 +17,7 @@ test("key, method and source of a login are read from its log", () => {
 	].join("\n");
 	expect(listen(log, "")).toMatchObject({
 		hostKey: { type: "ssh-ed25519", fingerprint: "SHA256:a+b/C=" },
-		accepted: { source: "/home/a b/.ssh/id", fingerprint: "SHA256:d" },
+		accepted: { source: "/home/a b/.ssh/id", fingerprint: "SHA256:d", certified: false },
 		method: "publickey",
 	});
 });

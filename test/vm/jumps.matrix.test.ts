@@ -1,5 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type RunningVictim, victimNetwork } from "../../src/vm/index.ts";
+import { keygen, scratch } from "../ssh/sshd.ts";
 import { bondAndVlan, fromSnapshot, jumps, leaseAddress } from "./cases.ts";
 import { noVictim, shell } from "./lab.ts";
 import { Relay } from "./relay.ts";
@@ -55,6 +59,57 @@ describe.skipIf(lacking)(`a bookworm victim is rescued and proven ${lacking}`, (
 			},
 		});
 		expect(remarks).toContain("it did not; giving it again");
+	});
+
+	test("host and operator vouched for by authorities, one key revoked: the same ones are believed behind the jump", async () => {
+		const place = scratch();
+		onTestFinished(() => place.remove());
+		const made = (name: string) => keygen(join(place.path, name), "-t", "ed25519");
+		const [authority, ops, gone, host] = ["authority", "ops", "gone", "host"].map(made);
+		const sign = (...words: string[]) =>
+			execFileSync("ssh-keygen", ["-q", "-s", String(authority), "-I", "test", ...words]);
+		sign("-n", "ops", `${ops}.pub`);
+		const hostKey = await shell(victim, "cat /etc/ssh/ssh_host_ed25519_key.pub");
+		writeFileSync(`${host}.pub`, `${hostKey}\n`);
+		sign("-h", "-n", "127.0.0.1", `${host}.pub`);
+		const read = (name: string) => readFileSync(join(place.path, name), "utf8").trim();
+		await shell(
+			victim,
+			`cd /etc/ssh
+			echo '${read("authority.pub")}' >authority.pub
+			echo '${read("host-cert.pub")}' >ssh_host_ed25519_key-cert.pub
+			echo '${read("gone.pub")}' | tee revoked >>/root/.ssh/authorized_keys
+			mkdir -p principals sshd_config.d
+			echo ops >principals/root
+			cat >sshd_config.d/certificates.conf <<-'end'
+				TrustedUserCAKeys /etc/ssh/authority.pub
+				AuthorizedPrincipalsFile /etc/ssh/principals/%u
+				RevokedKeys /etc/ssh/revoked
+				HostCertificate /etc/ssh/ssh_host_ed25519_key-cert.pub
+			end
+			systemctl restart ssh`,
+		);
+		// Nothing but the authority is known of the host.
+		const known = join(place.path, "known_hosts");
+		writeFileSync(known, `@cert-authority * ${read("authority.pub")}\n`);
+		const letsIn = (key: string | undefined): boolean => {
+			const { status, stderr } = spawnSync(
+				"ssh",
+				[
+					...["-F", "none", "-p", String(victim.port), "-i", String(key)],
+					...["-o", `UserKnownHostsFile=${known}`, "-o", "BatchMode=yes"],
+					...["-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "root@127.0.0.1", "true"],
+				],
+				{ encoding: "utf8", timeout: 60_000 },
+			);
+			if (status !== 0 && !stderr.includes("Permission denied")) throw new Error(stderr);
+			return status === 0;
+		};
+		expect([ops, gone].map(letsIn)).toEqual([true, false]);
+		await jumps(victim, "root@127.0.0.1", {
+			connect: { ...victim.login, identities: [String(ops)] },
+		});
+		expect([ops, gone].map(letsIn)).toEqual([true, false]);
 	});
 
 	test("root returns I/O errors, with sshd and its sftp in memory and little else: back", async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { readCertificate } from "../../src/rescue/certificate.ts";
+import { readCertificate } from "../../src/ssh/certificate.ts";
 import { missing } from "../support/programs.ts";
 
 const lacking = missing("ssh-keygen");
