@@ -1,11 +1,10 @@
 import { utf8 } from "../bytes/index.ts";
-import type { Adapter } from "../image/index.ts";
 import {
 	type AuthorizedKey,
 	keyOption,
 	parseAuthorizedKeys,
 } from "../kexec/facts/authorized-keys.ts";
-import type { CertifiedLogin, Facts, HostKeyFile } from "../kexec/facts/facts.ts";
+import type { CertifiedLogin, Facts } from "../kexec/facts/facts.ts";
 import { readCertificate } from "../ssh/certificate.ts";
 import { asRoots, authorityLines } from "./authorities.ts";
 import { type Check, note, ok, refusal, warning } from "./check.ts";
@@ -180,9 +179,9 @@ function checkLogin(
 		const programs = facts.ssh.certifiedLogins.some(({ command }) => command !== undefined);
 		const where = programs ? " (AuthorizedPrincipalsCommand may give its name)" : "";
 		if (why !== undefined) return lost(`this login was opened by a certificate ${why}${where}`);
-		return ok("login-keys", `${counted}, certificates of this login's authority included`);
+		return ok("login-keys", `${counted}, this login's among them`);
 	}
-	const used = keys.filter((key) => key.blob === proof.blob);
+	const used = linesOf(proof.blob, keys);
 	if (used.length > 0) {
 		// sshd passes a line by that has expired.
 		const ends = used.map((key) => expiryOf(key, facts.time));
@@ -207,7 +206,9 @@ function againstCertificate(
 ): string | undefined {
 	const certificate = readCertificate(blob);
 	if (certificate === undefined) return "that cannot be read";
-	const { authority, principals, critical } = certificate;
+	const { key: bare, authority, principals, critical } = certificate;
+	// ssh offers the key without its certificate as well.
+	if (linesOf(bare, keys).some((key) => expiryOf(key, now) === undefined)) return undefined;
 	if (critical.includes("force-command")) {
 		return "with a forced command, whose program the rescue system lacks";
 	}
@@ -225,6 +226,11 @@ function againstCertificate(
 	return `for ${signedFor}, and the rescue system takes those for ${taken.join(", ")}`;
 }
 
+/** The lines that let in who has this key, without any certificate. */
+function linesOf(blob: string, keys: readonly AuthorizedKey[]): AuthorizedKey[] {
+	return keys.filter((key) => key.blob === blob && keyOption(key, "cert-authority") === undefined);
+}
+
 /** When a key expires, where that is too soon to count on it. */
 function expiryOf(key: AuthorizedKey, now: number): string | undefined {
 	const time = keyOption(key, "expiry-time");
@@ -237,68 +243,4 @@ function expired(time: string, now: number): boolean {
 		/^(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:\d\d)?)?Z?$/.exec(time) ?? [];
 	if (y === undefined) return false;
 	return Date.parse(`${y}-${m}-${d}T${hh}:${mm}:00Z`) < now + 86_400_000;
-}
-
-/** The host keys that the rescue system will show. */
-export interface HostKeyPlan {
-	/** Those of the target that are carried, by reference; none: the rescue system makes one, see {@link made}. */
-	readonly carried: readonly HostKeyFile[];
-	/** Whether the rescue system makes a key of its own: the target has none that could be carried. */
-	readonly made: boolean;
-	readonly check: Check;
-}
-
-/** Host keys are carried by reference; what is there decides how the operator will know the rescue system again. */
-export function planHostKeys(
-	facts: Facts,
-	used: { readonly type: string; readonly blob: string },
-	adapter: Adapter,
-): HostKeyPlan {
-	const { hostKeys } = facts.ssh;
-	const carried = hostKeys.filter(({ trouble }) => trouble === undefined);
-	const left = hostKeys
-		.filter(({ trouble }) => trouble !== undefined)
-		.map(({ path, trouble }) => `${path} ${trouble}`)
-		.join("; ");
-	if (carried.length === 0) {
-		const found = left || "no private host key of OpenSSH was found where its configuration says";
-		// Other images show the keys they are given, and make none.
-		const made = adapter === "rootfs";
-		const check = made
-			? warning(
-					"host-keys",
-					`${found}; the rescue system makes a new one in its own memory, and ekexec knows it again by this run's secret word`,
-					"ssh will call the key unknown or changed: compare it with the fingerprint that is shown at the end.",
-				)
-			: refusal(
-					"host-keys",
-					found,
-					"Make keys there (ssh-keygen -A), or let sshd_config name those that it uses, then try again.",
-				);
-		return { carried, made, check };
-	}
-	const names = carried.map((key) => key.path.slice(key.path.lastIndexOf("/") + 1)).join(", ");
-	const kept = left === "" ? names : `${names}; not carried: ${left}`;
-	const same = carried.find((key) => key.publicKey?.blob === used.blob);
-	const judge = (): Check => {
-		if (same) return ok("host-keys", `${kept}; that of this connection among them`);
-		const shown = hostKeys.find((key) => key.publicKey?.blob === used.blob);
-		const other = carried.find((key) => key.publicKey !== undefined)?.publicKey;
-		if (shown && other) {
-			return warning(
-				"host-keys",
-				`${kept}; the rescue system shows its ${other.type} key instead`,
-				"ssh may call it unknown; ekexec insists on it.",
-			);
-		}
-		if (carried.some((key) => key.publicKey === undefined)) {
-			return warning("host-keys", `${kept}; their public halves cannot be read to compare`);
-		}
-		return refusal(
-			"host-keys",
-			`the key that this connection showed (${used.type}) is none of ${kept}`,
-			"Another sshd answers here (a container's, a jump host's); run ekexec against the right one.",
-		);
-	};
-	return { carried, made: false, check: judge() };
 }

@@ -25,7 +25,8 @@ import {
 	checkWatchdogs,
 } from "./checks/surroundings.ts";
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
-import { type KeyPlan, type LoginProof, planHostKeys, planKeys } from "./keys.ts";
+import { planHostKeys } from "./host-keys.ts";
+import { type KeyPlan, type LoginProof, planKeys } from "./keys.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
 import { planRevoked } from "./revoked.ts";
 import { rootSpace } from "./root-space.ts";

@@ -20,14 +20,10 @@ export function planRevoked(
 			const { path, size } = file;
 			if (file === carried)
 				return note("login-keys", `keys that ${path} revokes open the rescue system neither`);
-			if (size === undefined)
-				return note(
-					"login-keys",
-					`${path}, where sshd looks for revoked keys, cannot be looked at: sshd takes no key at all, the rescue system those that are carried`,
-				);
+			const which = size === undefined ? `${path}, which cannot be looked at,` : path;
 			return warning(
 				"login-keys",
-				`keys that ${path} revokes (RevokedKeys) open the rescue system where they stand among those carried`,
+				`keys that ${which} revokes (RevokedKeys) open the rescue system where they stand among those carried`,
 				"Take them out of the files of authorized keys first.",
 			);
 		});

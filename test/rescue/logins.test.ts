@@ -3,6 +3,7 @@ import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseAuthorizedPrincipals } from "../../src/kexec/facts/authorized-principals.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
 import type { PlannedImage } from "../../src/rescue/plan.ts";
+import { readCertificate } from "../../src/ssh/certificate.ts";
 import { certificateBlob } from "../ssh/certificate-blob.ts";
 import { healthyFacts, keyBlob, keysOf } from "../support/facts.ts";
 import { plan, verdicts } from "../support/plan.ts";
@@ -92,6 +93,14 @@ describe("a login by a certificate", () => {
 		]);
 	});
 
+	test("does not matter where the key itself opens the rescue system", () => {
+		const blob = certificateBlob({ authority: other, principals: ["root"] });
+		const bare = readCertificate(blob)?.key ?? "";
+		const ssh = { ...base.ssh, authorizedKeys: [keysOf("root", `ssh-ed25519 ${bare}`)] };
+		const proof = { ...shown(), blob };
+		expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toEqual(["ok"]);
+	});
+
 	test("is a refusal where the authority's line is about to end", () => {
 		const ending = `expiry-time="20260101",cert-authority ssh-ed25519 ${other}`;
 		const ssh = { ...base.ssh, authorizedKeys: [keysOf("root", ending)] };
@@ -151,6 +160,6 @@ describe("revoked keys", () => {
 
 	test("that are none, or cannot be looked at, are not carried", () => {
 		expect(verdictsOf([{ path, size: 0 }])).toEqual({ carried: undefined, verdicts: ["ok"] });
-		expect(verdictsOf([{ path }])).toEqual({ carried: undefined, verdicts: ["ok", "note"] });
+		expect(verdictsOf([{ path }])).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
 	});
 });

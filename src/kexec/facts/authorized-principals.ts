@@ -48,7 +48,7 @@ export function parseAuthorizedPrincipals(file: Uint8Array): AuthorizedPrincipal
 function parseLine(line: string): AuthorizedPrincipal | string {
 	const [head = "", name = ""] = /^(.*[ \t])?([^ \t]+)$/s.exec(line)?.slice(1) ?? [];
 	if (!isPrincipal(name)) return "its name cannot stand in a list of principals";
-	const before = (head ?? "").replace(/[ \t]+$/, "");
+	const before = head.replace(/[ \t]+$/, "");
 	if (before === "") return { name, options: [], optionText: "" };
 	const options = parseOptions(`${before} `);
 	if (typeof options === "string") return options;
