@@ -20,7 +20,7 @@ import type { Step } from "./report.ts";
 import { describeFacts, describePlan, refusedError } from "./sentences.ts";
 import { helperOf, loginKnown, openSession, type Session } from "./session.ts";
 import { stagedFiles } from "./stage.ts";
-import { abortWithin, type Delivery, despiteLosses, drop, keepSeconds } from "./take-up.ts";
+import { abortWithin, askAgain, type Delivery, drop, keepSeconds } from "./take-up.ts";
 
 /** Logs in, probes and plans: the first three steps. Nothing of the target changes. */
 export async function check(target: string, options: HostOptions): Promise<HostResult> {
@@ -236,17 +236,9 @@ class Rescue {
 		return choice;
 	}
 
-	/**
-	 * Has the helper do what may be done twice: a lost line leaves open whether it was. What it may have loaded goes first,
-	 * since the kernel would hold both while it loads again.
-	 */
 	#ask<T>(step: Step, delivery: Delivery, act: (to: HelperClient) => Promise<T>): Promise<T> {
 		const remark = (text: string): void => this.options.report({ event: "remark", step, text });
-		const options = { ...this.options, remark };
-		return despiteLosses(this.#target, delivery, options, async (to, held) => {
-			if (held?.loaded) await to.unload(options.signal ? { signal: options.signal } : {});
-			return act(to);
-		});
+		return askAgain(this.#target, delivery, { ...this.options, remark }, act);
 	}
 
 	#order(step: Step, delivery: Delivery, facts: Facts, order: GoOptions): Promise<boolean> {

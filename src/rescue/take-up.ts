@@ -93,6 +93,22 @@ export async function despiteLosses<T>(
 	}
 }
 
+/**
+ * Has the helper do what may be done twice, as {@link despiteLosses} does: a lost line leaves open whether it was. What it
+ * may have loaded goes first, since the kernel would hold both while it loads again.
+ */
+export function askAgain<T>(
+	target: string,
+	delivery: Delivery,
+	options: SessionOptions & { readonly remark: (text: string) => void },
+	act: (client: HelperClient) => Promise<T>,
+): Promise<T> {
+	return despiteLosses(target, delivery, options, async (client, held) => {
+		if (held?.loaded) await client.unload(options.signal ? { signal: options.signal } : {});
+		return act(client);
+	});
+}
+
 /** How far a helper's files have come: bytes, and parts that are done. */
 function arrived({ parts }: Resumed): number {
 	return [...parts.values()].reduce(

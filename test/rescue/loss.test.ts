@@ -9,7 +9,7 @@ import { deliver } from "../../src/rescue/deliver.ts";
 import { startHelper } from "../../src/rescue/helper.ts";
 import { giveOrder } from "../../src/rescue/jump.ts";
 import type { Session } from "../../src/rescue/session.ts";
-import { type Delivery, despiteLosses, drop } from "../../src/rescue/take-up.ts";
+import { askAgain, type Delivery, drop } from "../../src/rescue/take-up.ts";
 import { healthyFacts } from "../support/facts.ts";
 
 const line = vi.hoisted(() => ({
@@ -207,7 +207,7 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 	const ask = (to: Delivery): Promise<string[]> => {
 		const remarks: string[] = [];
 		const options = { connect: {}, remark: (text: string) => void remarks.push(text) };
-		const done = despiteLosses("root@web1", to, options, (client) => client.seal());
+		const done = askAgain("root@web1", to, options, (client) => client.seal());
 		done.catch(() => {});
 		return done.then(() => remarks);
 	};
@@ -221,6 +221,25 @@ describe("what the helper is asked to do, and a line is lost meanwhile", () => {
 			"the connection was lost; logging in again",
 			"taken up where it broke off",
 		]);
+	});
+
+	test("what it may have loaded goes first", async () => {
+		const did: string[] = [];
+		const loading = (name: string, loaded: boolean, error?: Error): HelperClient =>
+			({
+				...helper([]),
+				resumed: async () => ({ files: new Map(), parts: new Map(), sealed: true, loaded }),
+				unload: async () => void did.push(`${name} unloads`),
+				loadFile: async () => {
+					did.push(`${name} loads`);
+					if (error) throw error;
+				},
+			}) as unknown as HelperClient;
+		line.finds.push(loading("second", true, loss("SSH_LOST")), loading("third", false));
+		const options = { connect: {}, remark: () => {} };
+		const to = delivery(loading("first", false, loss("SSH_LOST")));
+		await askAgain("root@web1", to, options, (client) => client.loadFile({ commandLine: "" }));
+		expect(did).toEqual(["first loads", "second unloads", "second loads", "third loads"]);
 	});
 
 	test("is given up after some losses in vain, and at once where the helper refuses it", async () => {
