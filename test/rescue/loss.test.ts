@@ -63,6 +63,7 @@ function helper(goes: readonly Error[], on: { aborted?: () => void } = {}): Help
 			if (error) throw error;
 		},
 		resumed: async () => ({ files: new Map(), parts: new Map(), sealed: true, loaded: true }),
+		unload: async () => {},
 		destroy() {},
 		abort: async () => on.aborted?.(),
 	} as unknown as HelperClient;
