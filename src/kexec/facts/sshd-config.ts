@@ -78,8 +78,9 @@ const deepestInclude = 16;
 const mostIncludes = 1024;
 
 /**
- * The configuration in force for one login: the first value of each keyword wins, except for those that add up.
- * `files` holds the lines of every file, by path; `expand` gives the paths a pattern of Include stands for, in order.
+ * The configuration in force for one login. Of what stands outside Match blocks, and of what stands in those that hold, the
+ * first value of each keyword wins, except for those that add up; then the blocks win (parse_server_match_config() of
+ * servconf.c). `files` holds the lines of every file, by path; `expand` gives the paths a pattern of Include stands for, in order.
  */
 export function effectiveSshdConfig(
 	main: string,
@@ -87,29 +88,42 @@ export function effectiveSshdConfig(
 	expand: (pattern: string) => readonly string[],
 	login: SshdLogin,
 ): ReadonlyMap<string, readonly (readonly string[])[]> {
-	const values = new Map<string, (readonly string[])[]>();
+	const outside = new Map<string, (readonly string[])[]>();
+	const matched = new Map<string, (readonly string[])[]>();
 	let included = 0;
-	const walk = (path: string, active: boolean, depth: number): void => {
+	const walk = (path: string, active: boolean, within: boolean, depth: number): void => {
 		let on = active;
+		let values = within ? matched : outside;
 		for (const line of files.get(path) ?? []) {
-			if (line.keyword === "match") on = active && matches(line.args, login);
-			else if (line.keyword === "include") {
+			if (line.keyword === "match") {
+				on = active && matches(line.args, login);
+				values = matched;
+			} else if (line.keyword === "include") {
 				if (!on || depth >= deepestInclude) continue;
 				// A Match within an included file ends with that file.
 				for (const file of line.args.map(absoluteInclude).flatMap(expand)) {
 					included += 1;
-					if (included <= mostIncludes) walk(file, on, depth + 1);
+					if (included <= mostIncludes) walk(file, on, values === matched, depth + 1);
 				}
-			} else if (on) {
+			} else if (on && !(values === matched && forAll.has(line.keyword))) {
 				const known = values.get(line.keyword);
 				if (!known) values.set(line.keyword, [line.args]);
 				else if (cumulative.has(line.keyword)) known.push(line.args);
 			}
 		}
 	};
-	walk(main, true, 0);
-	return values;
+	walk(main, true, false, 0);
+	return new Map([...outside, ...matched]);
 }
+
+/** Keywords that sshd takes for all logins alike, of those that matter here: in a Match block they are an error. */
+const forAll: ReadonlySet<string> = new Set([
+	"hostcertificate",
+	"hostkey",
+	"listenaddress",
+	"port",
+	"strictmodes",
+]);
 
 /** Keywords that may be given more than once, all of them counting (sshd_config(5)). */
 const cumulative: ReadonlySet<string> = new Set([

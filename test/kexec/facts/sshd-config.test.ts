@@ -50,6 +50,14 @@ describe("sshd_config", () => {
 		expect(config).toEqual({ permitrootlogin: [["yes"]], banner: [["none"]] });
 	});
 
+	test("what a Match block says wins over what stands outside; of several blocks the first", () => {
+		const config = effective({
+			"/etc/ssh/sshd_config":
+				"AuthorizedKeysFile /all\nStrictModes no\nMatch User admin\nAuthorizedKeysFile /one\nStrictModes yes\nMatch all\nAuthorizedKeysFile /two",
+		});
+		expect(config).toEqual({ authorizedkeysfile: [["/one"]], strictmodes: [["no"]] });
+	});
+
 	test.each([
 		["User adm*,!admin", false],
 		["User root,admin", true],
