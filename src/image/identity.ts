@@ -32,6 +32,14 @@ export interface Identity<R = never> {
 	readonly makesHostKey?: boolean;
 	/** The text of root's `authorized_keys`. */
 	readonly authorizedKeys: IdentityContent<R>;
+	/**
+	 * Whose certificates let in root, and for which names: files of TrustedUserCAKeys and AuthorizedPrincipalsFile
+	 * (sshd_config(5)). Not for `nixos-images`.
+	 */
+	readonly certified?: {
+		readonly authorities: IdentityContent<R>;
+		readonly principals: IdentityContent<R>;
+	};
 	/** Keys that open nothing, whatever else speaks for them (RevokedKeys of sshd_config(5)). Not for `nixos-images`. */
 	readonly revokedKeys?: IdentityContent<R>;
 	/** Ports that sshd listens on; 22 unless told. */
@@ -85,6 +93,8 @@ export function identityEntries<R>(adapter: Adapter, identity: Identity<R>): Cpi
 	}
 }
 
+const userAuthorities = "etc/ssh/user_authorities";
+const userPrincipals = "etc/ssh/user_principals";
 const revokedKeys = "etc/ssh/revoked_keys";
 const madeHostKey = "etc/ssh/ssh_host_ed25519_key";
 const makerOfHostKey = "ekexec-host-key.service";
@@ -137,6 +147,14 @@ function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): C
 			name: `etc/systemd/system/ssh.service.wants/${makerOfHostKey}`,
 			target: `../${makerOfHostKey}`,
 		});
+	}
+	if (identity.certified !== undefined) {
+		file(userAuthorities, identity.certified.authorities);
+		file(userPrincipals, identity.certified.principals);
+		lines.push(
+			`TrustedUserCAKeys /${userAuthorities}`,
+			`AuthorizedPrincipalsFile /${userPrincipals}`,
+		);
 	}
 	if (identity.revokedKeys !== undefined) {
 		file(revokedKeys, identity.revokedKeys);
@@ -261,6 +279,12 @@ function checkIdentity<R>(adapter: Adapter, identity: Identity<R>): void {
 		demand(nixosFiles.includes(name), "network", nixosFiles.join(", "), name);
 	const only22 = ports.length === 1 && ports[0] === 22;
 	demand(only22, "ports", "22 alone: this image's sshd listens on no other", ports.join(", "));
+	demand(
+		identity.certified === undefined,
+		"certified",
+		"none: this image has no place for certificate authorities",
+		"some",
+	);
 	const revoked = identity.revokedKeys === undefined;
 	demand(revoked, "revokedKeys", "none: this image has no place for them", "some");
 	const certified = hostKeys.find((key) => key.certificate !== undefined);

@@ -1,59 +1,109 @@
-// Certificate authorities: whom their certificates let in on the target, said as lines of root's authorized_keys (sshd(8)).
-import { utf8 } from "../bytes/index.ts";
+// Certificate authorities: whom their certificates let in on the target they let in as root of the rescue system.
+import { concat, utf8 } from "../bytes/index.ts";
 import {
 	type AuthorizedKey,
 	keyOption,
 	parseAuthorizedKeys,
 } from "../kexec/facts/authorized-keys.ts";
-import { type AuthorizedPrincipal, isPrincipal } from "../kexec/facts/authorized-principals.ts";
-import type { CertifiedLogin } from "../kexec/facts/facts.ts";
+import { isPrincipal, type PrincipalLine } from "../kexec/facts/authorized-principals.ts";
+import type { AuthoritiesFile, CertifiedLogin } from "../kexec/facts/facts.ts";
+import { type Check, note, warning } from "./check.ts";
 import { forcedCommand, type KeyLeftOut } from "./left-out.ts";
 
+/** What the rescue system's sshd is told of certificates. */
+export interface CertifiedPlan {
+	/** Of whom certificates are taken: one file of the target as it stands (TrustedUserCAKeys). */
+	readonly authorities: AuthoritiesFile;
+	/** The names that let in root, in the order in which sshd goes by them. */
+	readonly lines: readonly PrincipalLine[];
+	/** The same as a file (AuthorizedPrincipalsFile). */
+	readonly principals: Uint8Array;
+}
+
+/** What no host's people need, and the identity has no room for. Bytes. */
+const largest = 256 * 1024;
+
 /**
- * The lines for TrustedUserCAKeys, so that the rescue system needs no further file: one for each authority and kind of
- * restriction, with all the names that the users' files list.
+ * Joins the users' lists of names, the first user's first: for a certificate with several names sshd goes by the first
+ * line of the list. A forced command stays one, but does nothing: its program does not exist there, or means another
+ * thing when root runs it.
  */
-export function authorityLines(logins: readonly CertifiedLogin[]): {
-	readonly keys: readonly AuthorizedKey[];
+export function planCertified(logins: readonly CertifiedLogin[]): {
+	readonly certified?: CertifiedPlan;
 	readonly leftOut: readonly KeyLeftOut[];
+	readonly checks: readonly Check[];
 } {
-	const groups = new Map<string, { before: string; after: string; names: Set<string> }>();
 	const leftOut: KeyLeftOut[] = [];
+	const checks: Check[] = [];
+	const [first] = logins;
+	const lines: PrincipalLine[] = [];
+	const seen = new Set<string>();
+	const commands = new Set<string>();
+	let size = 0;
 	for (const login of logins) {
-		for (const principal of login.principals) {
-			const reason = reasonAgainst(principal, login);
-			if (reason !== undefined) {
-				const { user, path = "/etc/passwd" } = login;
-				const { lineNumber = 0, name } = principal;
-				leftOut.push({ user, path, lineNumber, comment: name, reason });
-				continue;
-			}
-			for (const { type, blob } of login.authorities) {
-				const before = principal.optionText === "" ? "" : `,${principal.optionText}`;
-				const after = `${type} ${blob} TrustedUserCAKeys`;
-				const known = groups.get(`${before} ${after}`);
-				if (known) known.names.add(principal.name);
-				else groups.set(`${before} ${after}`, { before, after, names: new Set([principal.name]) });
-			}
+		const { user, authorities, principals, command } = login;
+		if (command !== undefined) commands.add(command);
+		const path = principals?.path ?? "/etc/passwd";
+		const own = linesOf(login);
+		// One file for several users is one file.
+		if (principals !== undefined && seen.has(path)) continue;
+		const bytes = own.reduce((sum, { line }) => sum + line.length + 1, 0);
+		const reason =
+			authorities !== first?.authorities
+				? `only one file of authorities can be carried: ${first?.authorities.path}`
+				: size + bytes > largest
+					? "there are too many of them"
+					: principals?.distrusted;
+		if (reason !== undefined) {
+			checks.push(
+				warning(
+					"login-keys",
+					`certificates for ${user} by ${authorities.path} and ${path} are left out: ${reason}`,
+					"Name a key that shall open the rescue system with --key FILE.",
+				),
+			);
+			continue;
+		}
+		size += bytes;
+		seen.add(path);
+		for (const line of own) {
+			const forced = line.options.some(({ name }) => name === "command");
+			lines.push(forced ? disarmed(line) : line);
+			if (!forced) continue;
+			const { lineNumber, name } = line;
+			leftOut.push({ user, path, lineNumber, comment: name, reason: forcedCommand });
 		}
 	}
-	const lines = [...groups.values()].map(
-		({ before, after, names }) =>
-			`cert-authority,principals="${[...names].join(",")}"${before} ${after}`,
-	);
-	return { keys: parseAuthorizedKeys(utf8(lines.join("\n"))).keys, leftOut };
+	for (const command of commands) {
+		checks.push(
+			note(
+				"login-keys",
+				`names for certificates that ${command} gives (AuthorizedPrincipalsCommand) stay behind`,
+			),
+		);
+	}
+	if (first === undefined || lines.length === 0) return { leftOut, checks };
+	const file = Buffer.from(lines.map(({ line }) => `${line}\n`).join(""), "latin1");
+	return {
+		certified: { authorities: first.authorities, lines, principals: concat([file]) },
+		leftOut,
+		checks,
+	};
 }
 
-function reasonAgainst(
-	{ name, options }: AuthorizedPrincipal,
-	{ distrusted }: CertifiedLogin,
-): string | undefined {
-	if (distrusted !== undefined) return `sshd takes no name of its file: ${distrusted}`;
-	if (options.some((option) => option.name === "command")) return forcedCommand;
-	return isPrincipal(name) ? undefined : unwritable;
+/** A file or a program takes the place of the user's own name (user_cert_trusted_ca() of auth2-pubkey.c). */
+function linesOf({ user, principals, command }: CertifiedLogin): readonly PrincipalLine[] {
+	if (principals !== undefined) return principals.lines;
+	if (command !== undefined || !isPrincipal(user)) return [];
+	const line = Buffer.from(user).toString("latin1");
+	return [{ lineNumber: 0, line, name: user, options: [] }];
 }
 
-const unwritable = "its user's name cannot stand in a list of principals";
+function disarmed({ line, ...rest }: PrincipalLine): PrincipalLine {
+	const space = line.lastIndexOf(" ");
+	const name = line.slice((space < 0 ? line.lastIndexOf("\t") : space) + 1);
+	return { ...rest, line: `restrict,command="false" ${name}` };
+}
 
 /**
  * A line of one user's authorized_keys as root of the rescue system needs it: an authority's certificates are held
@@ -63,7 +113,10 @@ export function asRoots(key: AuthorizedKey, user: string): AuthorizedKey | { rea
 	const named =
 		keyOption(key, "cert-authority") === undefined || keyOption(key, "principals") !== undefined;
 	if (named || user === "root") return key;
-	if (!isPrincipal(user)) return { reason: unwritable };
-	const [made] = parseAuthorizedKeys(utf8(`principals="${user}",${key.line}`)).keys;
-	return made === undefined ? { reason: unwritable } : { ...made, lineNumber: key.lineNumber };
+	const [made] =
+		/[,"\\]/.test(user) || !isPrincipal(user)
+			? []
+			: parseAuthorizedKeys(utf8(`principals="${user}",${key.line}`)).keys;
+	if (made === undefined) return { reason: "its user's name cannot stand in a list of principals" };
+	return { ...made, lineNumber: key.lineNumber };
 }

@@ -30,7 +30,7 @@ export function identityOf(
 	const foreign = adapter === "nixos-images";
 	// The port that this login used comes first: behind it the operator will look for the rescue system.
 	const ports = [...(connection ? [connection.serverPort] : []), ...facts.ssh.ports, 22];
-	const revoked = facts.ssh.revokedKeys.find(({ path }) => path === plan.revokedKeys);
+	const { certified } = plan.keys;
 	const names = new Set<string>();
 	return {
 		hostKeys: facts.ssh.hostKeys
@@ -51,9 +51,15 @@ export function identityOf(
 			}),
 		...(plan.hostKeys.length === 0 ? { makesHostKey: true } : {}),
 		authorizedKeys: plan.keys.authorizedKeys,
-		...(revoked?.size === undefined
-			? {}
-			: { revokedKeys: { size: revoked.size, ref: { path: revoked.path } } }),
+		...(plan.revokedKeys ? { revokedKeys: plan.revokedKeys.content } : {}),
+		...(certified
+			? {
+					certified: {
+						authorities: certified.authorities.content,
+						principals: certified.principals,
+					},
+				}
+			: {}),
 		ports: [...new Set(ports)],
 		network: networkFiles(plan, foreign),
 		...(foreign ? {} : { resolvConf: renderResolvConf(plan.network.network) }),
@@ -128,7 +134,8 @@ function networkFiles(plan: RescuePlan, foreign: boolean): NamedFile[] {
 
 /** The certificate for a host key, as its file has it. */
 function certificateOf({ publicKey }: HostKeyFile, { ssh }: Facts): Uint8Array | undefined {
-	const found = ssh.hostCertificates.find(
+	// sshd shows the last one for a key.
+	const found = ssh.hostCertificates.findLast(
 		({ blob }) => publicKey !== undefined && readCertificate(blob)?.key === publicKey.blob,
 	);
 	return found && utf8(`${found.type} ${found.blob}\n`);

@@ -5,8 +5,9 @@ export { rescueCommandLine } from "./command-line.ts";
 export type { RescueCode } from "./error.ts";
 export type { HostOptions, HostResult } from "./host-options.ts";
 export { chooseLayers, imageTraits } from "./image-traits.ts";
-export type { KeyPlan, LoginProof } from "./keys.ts";
+export type { KeyPlan } from "./keys.ts";
 export type { KeyLeftOut } from "./left-out.ts";
+export type { LoginProof } from "./login-again.ts";
 export type { LoadSizes, MemoryBudget } from "./memory.ts";
 export {
 	type LoginKnown,

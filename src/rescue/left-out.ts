@@ -9,3 +9,10 @@ export interface KeyLeftOut {
 }
 
 export const forcedCommand = "it has a forced command, whose program the rescue system lacks";
+
+/** As many as somebody reads, each once. */
+export function some(items: readonly string[]): string {
+	const each = [...new Set(items)];
+	const more = each.length > 5 ? `, and ${each.length - 5} more` : "";
+	return each.slice(0, 5).join(", ") + more;
+}

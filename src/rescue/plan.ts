@@ -26,9 +26,10 @@ import {
 } from "./checks/surroundings.ts";
 import { checkCommandLine, rescueCommandLine } from "./command-line.ts";
 import { planHostKeys } from "./host-keys.ts";
-import { type KeyPlan, type LoginProof, planKeys } from "./keys.ts";
+import { type KeyPlan, planKeys } from "./keys.ts";
+import type { LoginProof } from "./login-again.ts";
 import { budgetMemory, checkMemory, type LoadSizes, type MemoryBudget } from "./memory.ts";
-import { planRevoked } from "./revoked.ts";
+import { planRevoked, type RevokedKeys } from "./revoked.ts";
 import { rootSpace } from "./root-space.ts";
 
 /** What the plan needs to know of the image. Sizes in bytes. */
@@ -84,8 +85,7 @@ export interface RescuePlan {
 	readonly keys: KeyPlan;
 	/** Paths of the private host keys that are carried. None: the rescue system makes one. */
 	readonly hostKeys: readonly string[];
-	/** Path of the file of revoked keys that is carried. */
-	readonly revokedKeys?: string;
+	readonly revokedKeys?: RevokedKeys;
 }
 
 /**
@@ -106,13 +106,22 @@ function judgeTarget(
 	network: Network,
 	login: LoginKnown,
 	options: RescueOptions,
-): { readonly checks: Check[]; readonly network: NetworkPlan; readonly keys: KeyPlan } {
+	adapter?: Adapter,
+): {
+	readonly checks: Check[];
+	readonly network: NetworkPlan;
+	readonly keys: KeyPlan;
+	readonly revoked: ReturnType<typeof planRevoked>;
+} {
 	const { connection } = facts.ssh;
 	const plan = planNetwork(network, {
 		...(connection ? { connection } : {}),
 		keep: options.keepLinks,
 	});
+	const revoked = planRevoked(facts, adapter);
 	const keys = planKeys(facts, {
+		certificates: adapter !== "nixos-images",
+		revoked: revoked.listed,
 		loginUser: login.user,
 		proof: login.proof,
 		allUsers: options.allKeys,
@@ -128,8 +137,9 @@ function judgeTarget(
 		checkStaging(facts),
 		...checkNetwork(plan),
 		...keys.checks,
+		...revoked.checks,
 	];
-	return { checks, network: plan, keys };
+	return { checks, network: plan, keys, revoked };
 }
 
 /**
@@ -144,10 +154,9 @@ export function planRescue(
 	options: RescueOptions,
 	now: number,
 ): RescuePlan {
-	const target = judgeTarget(facts, network, login, options);
-	const { keys, network: networkPlan } = target;
+	const target = judgeTarget(facts, network, login, options, image.adapter);
+	const { keys, network: networkPlan, revoked } = target;
 	const hostKeys = planHostKeys(facts, login.hostKey, image.adapter);
-	const revoked = planRevoked(facts, image.adapter);
 	const method = facts.kexec.fileLoad === "present" ? "kexec_file_load" : "kexec_load";
 	const memory = budgetMemory(facts, image.sizes, method);
 	const words = [image.commandLine, ...networkPlan.kernelParameters].join(" ");
@@ -162,7 +171,6 @@ export function planRescue(
 			image.initramfsOptions,
 		),
 		hostKeys.check,
-		...revoked.checks,
 		...checkDrivers(facts, networkPlan, image),
 		...checkDisks(facts),
 		...checkTerminals(facts),
@@ -182,6 +190,6 @@ export function planRescue(
 		network: networkPlan,
 		keys,
 		hostKeys: hostKeys.carried.map(({ path }) => path),
-		...(revoked.carried ? { revokedKeys: revoked.carried.path } : {}),
+		...(revoked.carried ? { revokedKeys: revoked.carried } : {}),
 	};
 }

@@ -12,7 +12,7 @@ import {
 } from "../ssh/index.ts";
 import { kexecLoaded, lastLine, tryRun } from "./answers.ts";
 import { type HelperMode, startHelper, unloadKernel } from "./helper.ts";
-import type { LoginProof } from "./keys.ts";
+import type { LoginProof } from "./login-again.ts";
 import type { LoginKnown } from "./plan.ts";
 
 /** One login on the target with a way to root; replaced by another one where it is lost. */

@@ -8,6 +8,8 @@ export interface Certificate {
 	readonly authority: string;
 	/** Names that it was signed for. None: any name, which sshd does not take from a line with principals. */
 	readonly principals: readonly string[];
+	/** Seconds since 1970; Infinity: it does not end. */
+	readonly validBefore: number;
 	/** Names of its critical options, such as `force-command`. */
 	readonly critical: readonly string[];
 }
@@ -48,12 +50,15 @@ export function readCertificate(blob: string): Certificate | undefined {
 		cursor.skip(4, "type");
 		string();
 		const principals = list();
-		cursor.skip(16, "validity");
+		cursor.skip(8, "valid after");
+		const end = cursor.u64("valid before");
+		const validBefore = end > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(end);
 		// Names and values by turns; so are the extensions, which open nothing here.
 		const critical = list().filter((_, index) => index % 2 === 0);
 		string();
 		string();
-		return { key: base64(key), authority: base64(string()), principals, critical };
+		const authority = base64(string());
+		return { key: base64(key), authority, principals, validBefore, critical };
 	} catch (error) {
 		if (error instanceof EkexecError) return undefined;
 		throw error;

@@ -65,12 +65,19 @@ describe("rootfs", () => {
 		);
 	});
 
-	test("sshd is told of keys that are revoked, which stay where they are", () => {
+	test("sshd is told of authorities, names and revoked keys", () => {
 		const revokedKeys = splice("/etc/ssh/krl", 44);
-		const revoking = identityEntries("rootfs", { ...identity, revokedKeys });
+		const certified = { authorities: utf8("CA\n"), principals: utf8("ops\n") };
+		const revoking = identityEntries("rootfs", { ...identity, revokedKeys, certified });
+		expect(content(named(revoking, "etc/ssh/user_authorities"))).toBe("CA\n");
+		expect(content(named(revoking, "etc/ssh/user_principals"))).toBe("ops\n");
 		expect(content(named(revoking, "etc/ssh/revoked_keys"))).toEqual(revokedKeys);
 		expect(content(named(revoking, "etc/ssh/sshd_config.d/10-identity.conf"))).toContain(
-			"RevokedKeys /etc/ssh/revoked_keys\n",
+			[
+				"TrustedUserCAKeys /etc/ssh/user_authorities",
+				"AuthorizedPrincipalsFile /etc/ssh/user_principals",
+				"RevokedKeys /etc/ssh/revoked_keys\n",
+			].join("\n"),
 		);
 	});
 
@@ -140,6 +147,7 @@ describe("nixos-images", () => {
 		["a missing routes file", "network", { network: nixos.network.slice(0, 2) }],
 		["a networkd unit", "network", { network: [...nixos.network, ...identity.network] }],
 		["another port", "ports", { ports: [2222] }],
+		["authorities", "certified", { certified: { authorities: utf8("x"), principals: utf8("y") } }],
 		["revoked keys", "revokedKeys", { revokedKeys: utf8("ssh-ed25519 AAAA gone\n") }],
 	])("refuses %s instead of losing it", (_name, field, change) => {
 		expect(() => identityEntries("nixos-images", { ...nixos, ...change })).toThrow(

@@ -1,109 +1,185 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { text } from "../../src/bytes/index.ts";
 import { sshFacts } from "../../src/kexec/facts/ssh.ts";
-import { authorityLines } from "../../src/rescue/authorities.ts";
+import { planKeys } from "../../src/rescue/keys.ts";
+import { planRevoked } from "../../src/rescue/revoked.ts";
 import { evidenceOf } from "../kexec/support/evidence.ts";
 import { keygen, type Sshd, scratch, startSshd } from "../ssh/sshd.ts";
+import { healthyFacts } from "../support/facts.ts";
 import { missing } from "../support/programs.ts";
 
 const lacking = missing("sshd", "ssh", "ssh-keygen");
 
-// What TrustedUserCAKeys, AuthorizedPrincipalsFile and RevokedKeys say to the target's sshd is said to that of the
-// rescue system by authorized_keys and RevokedKeys: OpenSSH itself is asked whether it is the same.
+// Whom the target's sshd lets in by certificates, and whom it does not, that of the rescue system does and does not:
+// OpenSSH itself is asked, once with the target's configuration and once with what the plan makes of it.
 describe.skipIf(lacking)(`certificates that sshd takes ${lacking}`, () => {
 	const place = scratch();
-	const user = userInfo().username;
+	const { username: user, uid, gid, homedir } = userInfo();
 	const path = (name: string) => join(place.path, name);
 	const read = (file: string) => readFileSync(file, "utf8");
+	let authority: string;
+
+	beforeAll(() => {
+		keygen(path("authority"), "-t", "ed25519");
+		authority = read(path("authority.pub"));
+	});
+	afterAll(() => place.remove());
+
+	let count = 0;
 	/** A key and its certificate for these names, signed with what ssh-keygen is told besides. */
-	const certified = (name: string, names: string | undefined, ...options: string[]) => {
-		const key = keygen(path(name), "-t", "ed25519");
+	const certified = (names: string | undefined, ...options: string[]) => {
+		const key = keygen(path(`key${count++}`), "-t", "ed25519");
 		const of = names === undefined ? [] : ["-n", names];
 		execFileSync("ssh-keygen", [
-			...["-q", "-s", path("authority"), "-I", name, ...of, ...options, `${key}.pub`],
+			...["-q", "-s", path("authority"), "-I", "test", ...of, ...options, `${key}.pub`],
 		]);
 		return key;
 	};
-	const servers = new Map<string, Sshd>();
 
-	beforeAll(async () => {
-		keygen(path("authority"), "-t", "ed25519");
-		mkdirSync(path("principals"));
-		writeFileSync(
-			join(path("principals"), user),
-			`# whom this account is open to\nops\nfrom="192.0.2.0/24" far\nno-pty  near # and nothing else\n`,
-		);
-		const revoked = certified("revoked", "ops");
-		execFileSync("ssh-keygen", ["-q", "-k", "-f", path("krl"), `${revoked}.pub`]);
-		const trusting = (principals: readonly string[]) => [
-			`TrustedUserCAKeys ${path("authority.pub")}`,
-			...principals,
-			`RevokedKeys ${path("krl")}`,
-		];
-		const byFile = trusting([`AuthorizedPrincipalsFile ${path("principals")}/%u`]);
-		for (const [name, config] of [
-			["by file", byFile],
-			["by name", trusting([])],
-		] as const) {
-			const target = await startSshd(place.path, { hostKeys: ["ed25519"], config });
-			const { uid, gid, homedir } = userInfo();
-			const evidence = evidenceOf({
-				"/etc/ssh/sshd_config": read(join(target.folder, "config")),
-				"/etc/passwd": `${user}:x:${uid}:${gid}::${homedir}:/bin/sh\n`,
-				[path("authority.pub")]: read(path("authority.pub")),
-				[join(path("principals"), user)]: read(join(path("principals"), user)),
-			});
-			const facts = sshFacts(evidence, { loginUser: user, allUsers: false });
-			expect(facts.revokedKeys).toEqual([{ path: path("krl") }]);
-			const { keys } = authorityLines(facts.certifiedLogins.filter((each) => each.user === user));
-			const rescue = await startSshd(place.path, {
-				hostKeys: ["ed25519"],
-				config: [`RevokedKeys ${path("krl")}`],
-				authorized: keys.map(({ line }) => line),
-			});
-			servers.set(`${name}, before`, target).set(`${name}, after`, rescue);
-		}
-	});
-	afterAll(async () => {
-		for (const server of servers.values()) await server.stop();
-		place.remove();
-	});
+	/** A target with this configuration, and the rescue system that would take its place. */
+	async function beforeAndAfter(lines: readonly string[], names?: string, ca = authority) {
+		const folder = mkdtempSync(path("pair-"));
+		// sshd reads the list as the user.
+		chmodSync(folder, 0o755);
+		const authorities = join(folder, "authorities");
+		writeFileSync(authorities, ca);
+		const principals = join(folder, user);
+		writeFileSync(principals, names ?? "");
+		const byFile = names === undefined ? [] : [`AuthorizedPrincipalsFile ${folder}/%u`];
+		const start = async (options: Parameters<typeof startSshd>[1]) => {
+			const server = await startSshd(place.path, { hostKeys: ["ed25519"], ...options });
+			onTestFinished(() => server.stop());
+			return server;
+		};
+		const blocks = lines.findIndex((line) => line.startsWith("Match"));
+		const outside = blocks < 0 ? lines : lines.slice(0, blocks);
+		const target = await start({
+			config: [`TrustedUserCAKeys ${authorities}`, ...byFile, ...outside],
+			blocks: lines.slice(outside.length),
+		});
+		const revoked = lines.find((line) => line.startsWith("RevokedKeys"))?.split(" ")[1];
+		const evidence = evidenceOf({
+			"/etc/ssh/sshd_config": read(join(target.folder, "config")),
+			"/etc/passwd": `${user}:x:${uid}:${gid}::${homedir}:/bin/sh\n`,
+			...Object.fromEntries(
+				[authorities, principals, ...(revoked === undefined ? [] : [revoked])].map((file) => [
+					file,
+					new Uint8Array(readFileSync(file)),
+				]),
+			),
+		});
+		const ssh = sshFacts(evidence, { loginUser: "other", allUsers: true });
+		const facts = healthyFacts({ ssh });
+		const plan = planKeys(facts, {
+			...{ loginUser: "other", proof: { method: "password" }, allUsers: true },
+			...{ certificates: true, revoked: new Set(), added: [] },
+		});
+		const carried = planRevoked(facts, "rootfs").carried?.content;
+		const rescue: string[] = [];
+		const tell = (keyword: string, content: Uint8Array | undefined): void => {
+			if (content === undefined) return;
+			const file = join(folder, keyword);
+			writeFileSync(file, content);
+			rescue.push(`${keyword} ${file}`);
+		};
+		tell("TrustedUserCAKeys", plan.certified?.authorities.content);
+		tell("AuthorizedPrincipalsFile", plan.certified?.principals);
+		tell("RevokedKeys", carried);
+		const authorized = text(plan.authorizedKeys).split("\n");
+		return [target, await start({ config: rescue, authorized })] as const;
+	}
 
-	const letsIn = (server: string, key: string): boolean => {
-		const { status } = spawnSync(
+	/** Whether a shell can be had, and not only what a forced command does. */
+	const letsIn = (server: Sshd, key: string): boolean => {
+		const { stdout } = spawnSync(
 			"ssh",
 			[
-				...["-F", "none", "-p", String(servers.get(server)?.port), "-i", key],
+				...["-F", "none", "-p", String(server.port), "-i", key],
 				...["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "IdentityAgent=none"],
 				...["-o", "StrictHostKeyChecking=no", "-o", `UserKnownHostsFile=${path("known")}`],
-				...[`${user}@127.0.0.1`, "true"],
+				...[`${user}@127.0.0.1`, "echo in"],
 			],
-			{ stdio: "ignore", timeout: 60_000 },
+			{ encoding: "utf8", timeout: 60_000 },
 		);
-		return status === 0;
+		return stdout === "in\n";
 	};
 
-	test.each<[string, string | undefined, string[], boolean, boolean]>([
-		["a name of the file", "ops", [], true, false],
-		["one of several names", `x,near,${user}`, [], true, true],
-		["the user's own name", user, [], false, true],
-		["a name that holds from elsewhere only", "far", [], false, false],
-		["another name", "nobody", [], false, false],
-		["no name", undefined, [], false, false],
-		["one that has expired", `ops,${user}`, ["-V", "20200101:20200102"], false, false],
-	])("for %s", (name, names, options, byFile, byName) => {
-		const key = certified(name.replaceAll(/\W/g, "-"), names, ...options);
-		expect(letsIn("by file, before", key)).toBe(byFile);
-		expect(letsIn("by file, after", key)).toBe(byFile);
-		expect(letsIn("by name, before", key)).toBe(byName);
-		expect(letsIn("by name, after", key)).toBe(byName);
+	test("by a list, or by the user's own name", async () => {
+		const list = `# whom this account is open to\nops\nfrom="192.0.2.0/24" far\nno-pty  near # and nobody else\n`;
+		const byList = await beforeAndAfter([], list);
+		const byName = await beforeAndAfter([]);
+		const cases: [string | undefined, string[], boolean, boolean][] = [
+			["ops", [], true, false],
+			[`x,near,${user}`, [], true, true],
+			[user, [], false, true],
+			["far", [], false, false],
+			["nobody", [], false, false],
+			[undefined, [], false, false],
+			[`ops,${user}`, ["-V", "20200101:20200102"], false, false],
+		];
+		for (const [names, options, list, name] of cases) {
+			const key = certified(names, ...options);
+			const found = [...byList, ...byName].map((server) => letsIn(server, key));
+			expect([names, ...found]).toEqual([names, list, list, name, name]);
+		}
 	});
 
-	test("for a name of the file, and revoked", () => {
-		expect(letsIn("by file, before", path("revoked"))).toBe(false);
-		expect(letsIn("by file, after", path("revoked"))).toBe(false);
+	test.each<[string, string, string, boolean]>([
+		["command", 'command="echo forced" backup\nstaff\n', "backup,staff", false],
+		["command, and the other name alone", 'command="x" backup\nstaff\n', "staff", true],
+		["address", 'from="192.0.2.0/24" far\nnear\n', "far,near", false],
+		["end", 'expiry-time="20200101" old\nnear\n', "old,near", false],
+		["word that has no meaning there", "cert-authority bar\nbar\n", "bar", false],
+		["word that is no option", "no-x11-forwading bar\nbar\n", "bar", true],
+		["quote that nothing closes", 'from="a\\" bar\nbar\n', "bar", true],
+		["word too many", "no-pty extra bar\n", "bar", true],
+	])("for a name after a line with a %s", async (_name, list, names, expected) => {
+		const key = certified(names);
+		const found = (await beforeAndAfter([], list)).map((server) => letsIn(server, key));
+		expect(found).toEqual([expected, expected]);
+	});
+
+	test("for the last of very many names", async () => {
+		const list = Array.from({ length: 60 }, (_, at) => `name${at}\n`).join("");
+		const key = certified("name59");
+		const found = (await beforeAndAfter([], list)).map((server) => letsIn(server, key));
+		expect(found).toEqual([true, true]);
+	});
+
+	test.each<[string, (line: string) => string]>([
+		["with options", (line) => `from="192.0.2.1" ${line}`],
+		["marked as one", (line) => `cert-authority ${line}`],
+		["behind a line that is no key", (line) => `garbage\n${line}`],
+	])("by no authority %s", async (_name, of) => {
+		const key = certified(user);
+		const found = (await beforeAndAfter([], undefined, of(authority))).map((server) =>
+			letsIn(server, key),
+		);
+		expect(found).toEqual([false, false]);
+	});
+
+	test.each<[string, readonly string[]]>([
+		["DenyUsers", [`DenyUsers ${user}`]],
+		["AllowUsers", ["AllowUsers other"]],
+		["PubkeyAuthentication", ["PubkeyAuthentication no"]],
+		["a Match block", [`Match User ${user}`, "AuthorizedPrincipalsFile /nowhere"]],
+		...(uid === 0 ? [["PermitRootLogin", ["PermitRootLogin no"]] as [string, string[]]] : []),
+	])("for nobody whom %s keeps out", async (_name, lines) => {
+		const key = certified(`ops,${user}`);
+		const found = (await beforeAndAfter(lines, "ops\n")).map((server) => letsIn(server, key));
+		expect(found).toEqual([false, false]);
+	});
+
+	test.each(["a list", "a KRL"])("that are revoked by %s", async (kind) => {
+		const [gone, other] = [certified("ops"), certified("ops")];
+		if (kind === "a list") writeFileSync(path("revoked"), `# gone\n${read(`${gone}.pub`)}`);
+		else execFileSync("ssh-keygen", ["-q", "-k", "-f", path("revoked"), `${gone}.pub`]);
+		const servers = await beforeAndAfter([`RevokedKeys ${path("revoked")}`], "ops\n");
+		expect(servers.map((server) => letsIn(server, gone))).toEqual([false, false]);
+		expect(servers.map((server) => letsIn(server, other))).toEqual([true, true]);
 	});
 });

@@ -61,6 +61,8 @@ test("host keys of the same name in two folders are two keys", () => {
 
 describe("what else sshd is told", () => {
 	const vouched = certificateBlob({ authority: keyBlob, principals: ["host.example"] });
+	const older = certificateBlob({ authority: keyBlob, principals: ["host"] });
+	const authorities = { path: "/ca", content: utf8("# CA\n"), keys: [] };
 	const type = "ssh-ed25519-cert-v01@openssh.com";
 	const blob = readCertificate(vouched)?.key ?? "";
 	const facts = healthyFacts({
@@ -69,9 +71,11 @@ describe("what else sshd is told", () => {
 			hostKeys: [{ path: "/k", size: 411, mode: 0o600, publicKey: { type: "ssh-ed25519", blob } }],
 			hostCertificates: [
 				{ path: "/no-cert.pub", type, blob: "AAAA" },
+				{ path: "/older-cert.pub", type, blob: older },
 				{ path: "/k-cert.pub", type, blob: vouched },
 			],
-			revokedKeys: [{ path: "/etc/ssh/krl", size: 44 }],
+			revokedKeys: [{ path: "/etc/ssh/revoked", content: utf8(`ssh-ed25519 ${keyBlob}\n`) }],
+			certifiedLogins: [{ user: "root", authorities }],
 		},
 	});
 	const identityFor = (adapter: PlannedImage["adapter"]) => {
@@ -82,18 +86,23 @@ describe("what else sshd is told", () => {
 		return { identity: identityOf(plan, facts, "0123456789", "", adapter), checks };
 	};
 
-	test("the certificate goes with its key, revoked keys by reference", () => {
+	test("the certificate goes with its key; authorities, names and revoked keys are files", () => {
 		const { identity } = identityFor("rootfs");
 		expect(identity.hostKeys[0]?.certificate).toEqual(utf8(`${type} ${vouched}\n`));
-		expect(identity.revokedKeys).toEqual({ size: 44, ref: { path: "/etc/ssh/krl" } });
+		expect(identity.revokedKeys).toEqual(utf8(`ssh-ed25519 ${keyBlob}\n`));
+		expect(identity.certified).toEqual({
+			authorities: authorities.content,
+			principals: utf8("root\n"),
+		});
 	});
 
 	test("an image without a place for them leaves them out, and that is told", () => {
 		const { identity, checks } = identityFor("nixos-images");
 		expect(identity.hostKeys[0]).not.toHaveProperty("certificate");
 		expect(identity).not.toHaveProperty("revokedKeys");
+		expect(identity).not.toHaveProperty("certified");
 		const warnings = checks.filter(({ verdict }) => verdict === "warning");
-		expect(warnings.map(({ id }) => id)).toEqual(["login-keys", "identity"]);
-		expect(warnings[1]?.found).toContain("/k-cert.pub");
+		expect(warnings.map(({ id }) => id)).toEqual(["login-keys", "login-keys", "identity"]);
+		expect(warnings[2]?.found).toContain("/k-cert.pub");
 	});
 });

@@ -3,7 +3,6 @@ import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseAuthorizedPrincipals } from "../../src/kexec/facts/authorized-principals.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
 import type { PlannedImage } from "../../src/rescue/plan.ts";
-import { readCertificate } from "../../src/ssh/certificate.ts";
 import { certificateBlob } from "../ssh/certificate-blob.ts";
 import { healthyFacts, keyBlob, keysOf } from "../support/facts.ts";
 import { plan, verdicts } from "../support/plan.ts";
@@ -14,22 +13,28 @@ const third = keyBlob.replace("KzPl", "RRRR");
 const addedKeys = [{ name: "me.pub", content: utf8(`ssh-ed25519 ${other}`) }];
 
 describe("a login by a certificate", () => {
-	const authorities = [{ type: "ssh-ed25519", blob: other }];
-	/** Let in by the user's own name, or by those of a file. */
-	const certified = (user: string, file?: string): Facts["ssh"]["certifiedLogins"][number] =>
-		file === undefined
-			? {
-					user,
-					authorities,
-					principals: [{ name: user, options: [], optionText: "" }],
-					unusable: [],
-				}
-			: {
-					user,
-					authorities,
-					path: `/etc/ssh/principals/${user}`,
-					...parseAuthorizedPrincipals(utf8(file)),
-				};
+	const authorities = {
+		path: "/etc/ssh/ca.pub",
+		content: utf8(`ssh-ed25519 ${other}\n`),
+		keys: [{ type: "ssh-ed25519", blob: other }],
+	};
+	/** Let in by the user's own name, or by those of a list. */
+	const certified = (
+		user: string,
+		list?: string,
+		distrusted?: string,
+	): Facts["ssh"]["certifiedLogins"][number] => {
+		if (list === undefined) return { user, authorities };
+		const lines = parseAuthorizedPrincipals(utf8(list));
+		const path = `/etc/ssh/principals/${user}`;
+		return {
+			user,
+			authorities,
+			principals: { path, lines, ...(distrusted ? { distrusted } : {}) },
+		};
+	};
+	const namesOf = (made: ReturnType<typeof plan>) =>
+		made.keys.certified && text(made.keys.certified.principals);
 	const shown = (...names: string[]) =>
 		({
 			method: "publickey",
@@ -43,32 +48,64 @@ describe("a login by a certificate", () => {
 	test("works where its authority comes along and its name is taken", () => {
 		const made = plan(known, { login: { proof: shown("ops", "admin"), user: "admin" } });
 		expect(verdicts(made, "login-keys")).toEqual(["ok"]);
-		expect(text(made.keys.authorizedKeys)).toContain(
-			`cert-authority,principals="root,admin" ssh-ed25519 ${other}`,
-		);
+		expect(namesOf(made)).toBe("admin\nroot\n");
+		expect(made.keys.certified?.authorities).toBe(authorities);
+		const all = plan(known, { login: { proof: shown("eve") }, options: { allKeys: true } });
+		expect(verdicts(all, "login-keys")).toEqual(["ok"]);
+		expect(namesOf(all)).toBe("root\nadmin\neve\n");
 	});
 
-	test("opens what the users' files of names open, and nothing else", () => {
+	test("opens what the users' lists of names open, and nothing else", () => {
 		const certifiedLogins = [
-			certified("root", 'ops\nfrom="192.0.2.0/24" far\ncommand="x" backup'),
+			certified("root", 'ops\nfrom="192.0.2.0/24" far # x\ncommand="x" backup\n'),
 			certified("admin", "ops\nsecond\n"),
-			{ ...certified("eve", "eve"), distrusted: "everybody may write to it" },
+			certified("eve", "eve", "everybody may write to it"),
 		];
 		const ssh = { ...base.ssh, certifiedLogins };
 		const login = { proof: shown("second"), user: "admin" };
 		const made = plan({ ssh }, { login, options: { allKeys: true } });
 		expect(verdicts(made, "login-keys")).toEqual(["ok", "note", "warning"]);
-		expect(text(made.keys.authorizedKeys).split("\n").slice(1, -1)).toEqual([
-			`cert-authority,principals="ops,second" ssh-ed25519 ${other} TrustedUserCAKeys`,
-			`cert-authority,principals="far",from="192.0.2.0/24" ssh-ed25519 ${other} TrustedUserCAKeys`,
-		]);
-		expect(made.keys.leftOut).toMatchObject([
-			{ user: "root", lineNumber: 3, comment: "backup" },
-			{ user: "eve", comment: "eve" },
-		]);
-		// The user's own name does not count beside a file.
-		const own = plan({ ssh }, { login: { proof: shown("root") } });
-		expect(verdicts(own, "login-keys")).toContain("refusal");
+		expect(namesOf(made)).toBe(
+			'ops\nsecond\nops\nfrom="192.0.2.0/24" far\nrestrict,command="false" backup\n',
+		);
+		expect(made.keys.leftOut).toMatchObject([{ user: "root", lineNumber: 3, comment: "backup" }]);
+		// The user's own name does not count beside a list; a forced command does.
+		for (const name of ["root", "backup"]) {
+			const lost = plan({ ssh }, { login: { proof: shown(name) } });
+			expect(verdicts(lost, "login-keys")).toContain("refusal");
+		}
+	});
+
+	test("is for one file of authorities, and for users whom sshd lets in", () => {
+		const foreign = { ...authorities, path: "/other" };
+		const certifiedLogins = [certified("root"), { ...certified("eve"), authorities: foreign }];
+		const options = { allKeys: true };
+		const two = plan({ ssh: { ...base.ssh, certifiedLogins } }, { options });
+		expect(namesOf(two)).toBe("root\n");
+		expect(verdicts(two, "login-keys")).toEqual(["ok", "warning"]);
+		const denied = [{ user: "root", reason: "PermitRootLogin is no" }];
+		const authorizedKeys = [
+			keysOf("root", `ssh-ed25519 ${third}`),
+			keysOf("admin", `ssh-ed25519 ${keyBlob}`),
+		];
+		const ssh = { ...base.ssh, certifiedLogins, denied, authorizedKeys };
+		const barred = plan({ ssh }, { login: { user: "admin" } });
+		expect(namesOf(barred)).toBeUndefined();
+		expect(text(barred.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob}\n`);
+		expect(verdicts(barred, "login-keys")).toEqual(["ok", "note"]);
+		// Whoever did log in is let in, whatever the configuration seems to say.
+		expect(plan({ ssh }, { login: { proof: shown("root") } }).refused).toBe(false);
+	});
+
+	test("that ends before the rescue does is a refusal", () => {
+		const now = Date.UTC(2026, 0, 1) / 1000;
+		const ending = (validBefore: number) => {
+			const blob = certificateBlob({ authority: other, principals: ["root"], validBefore });
+			const made = plan(known, { login: { proof: { ...shown(), blob } } });
+			return verdicts(made, "login-keys");
+		};
+		expect(ending(now + 60)).toEqual(["refusal"]);
+		expect(ending(now + 7200)).toEqual(["ok"]);
 	});
 
 	test("by a line of one's own file is for one's own name, as which nobody logs in there", () => {
@@ -91,14 +128,6 @@ describe("a login by a certificate", () => {
 			expect.stringContaining("(AuthorizedPrincipalsCommand may give its name)"),
 			expect.stringContaining("/usr/bin/names"),
 		]);
-	});
-
-	test("does not matter where the key itself opens the rescue system", () => {
-		const blob = certificateBlob({ authority: other, principals: ["root"] });
-		const bare = readCertificate(blob)?.key ?? "";
-		const ssh = { ...base.ssh, authorizedKeys: [keysOf("root", `ssh-ed25519 ${bare}`)] };
-		const proof = { ...shown(), blob };
-		expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toEqual(["ok"]);
 	});
 
 	test("is a refusal where the authority's line is about to end", () => {
@@ -134,32 +163,60 @@ describe("a login by a certificate", () => {
 
 describe("revoked keys", () => {
 	const path = "/etc/ssh/revoked_keys";
-	const verdictsOf = (files: Facts["ssh"]["revokedKeys"], adapter?: PlannedImage["adapter"]) => {
+	const content = utf8(`# gone\nssh-ed25519 ${third}\n`);
+	const planned = (files: Facts["ssh"]["revokedKeys"], adapter?: PlannedImage["adapter"]) => {
 		const made = plan(
 			{ ssh: { ...base.ssh, revokedKeys: files } },
 			adapter === undefined ? {} : { image: { adapter } },
 		);
-		return { carried: made.revokedKeys, verdicts: verdicts(made, "login-keys") };
+		const carried = made.revokedKeys && text(made.revokedKeys.content);
+		return { carried, verdicts: verdicts(made, "login-keys") };
 	};
+	const krl = (...sections: readonly number[]) =>
+		Buffer.concat([
+			utf8("SSHKRL\n\0"),
+			Buffer.from([0, 0, 0, 1]),
+			Buffer.alloc(24),
+			Buffer.alloc(8),
+			...sections.map((kind) => Buffer.from([kind, 0, 0, 0, 1, 0])),
+		]);
 
 	test("stay revoked where the image has a place for them", () => {
-		expect(verdictsOf([{ path, size: 44 }])).toEqual({ carried: path, verdicts: ["ok", "note"] });
-		const nixos = verdictsOf([{ path, size: 44 }], "nixos-images");
+		const carried = `ssh-ed25519 ${third}\n`;
+		expect(planned([{ path, content }])).toEqual({ carried, verdicts: ["ok", "note"] });
+		const nixos = planned([{ path, content }], "nixos-images");
 		expect(nixos).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
-	});
-
-	test("of a second file, or of one that nobody would read at each login, do not", () => {
-		const two = verdictsOf([
-			{ path, size: 44 },
-			{ path: "/b", size: 1 },
+		const two = planned([
+			{ path, content },
+			{ path: "/b", content },
 		]);
-		expect(two).toEqual({ carried: path, verdicts: ["ok", "note", "warning"] });
-		const huge = verdictsOf([{ path, size: 2 ** 30 }]);
-		expect(huge).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+		expect(two).toEqual({ carried, verdicts: ["ok", "note", "warning"] });
 	});
 
-	test("that are none, or cannot be looked at, are not carried", () => {
-		expect(verdictsOf([{ path, size: 0 }])).toEqual({ carried: undefined, verdicts: ["ok"] });
-		expect(verdictsOf([{ path }])).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+	test("are carried without what another sshd may not know: it would take no key at all", () => {
+		const old = utf8(`ssh-dss AAAAB3NzaC1kc3M= x\noops\nwebauthn AAAA\nssh-ed25519 ${third}\n`);
+		const { carried } = planned([{ path, content: old }]);
+		expect(carried).toBe(`ssh-ed25519 ${third}\n`);
+		expect(planned([{ path, content: krl(1, 2, 5) }]).verdicts).toEqual(["ok", "note"]);
+		for (const unknown of [krl(1, 9), krl(1).subarray(0, -1), krl(4)]) {
+			const found = planned([{ path, content: unknown }]);
+			expect(found).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+		}
+	});
+
+	test("that are none, or cannot be read, are not carried", () => {
+		const nothing = planned([{ path, content: utf8("") }]);
+		expect(nothing).toEqual({ carried: undefined, verdicts: ["ok"] });
+		expect(planned([{ path }])).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+	});
+
+	test("named with --key open nothing", () => {
+		const ssh = { ...base.ssh, revokedKeys: [{ path, content }] };
+		const named = [{ name: "me.pub", content: utf8(`ssh-ed25519 ${third}`) }];
+		const made = plan({ ssh }, { options: { addedKeys: named } });
+		expect(made.refused).toBe(true);
+		expect(made.checks.find(({ verdict }) => verdict === "refusal")?.found).toContain(
+			"not revoked",
+		);
 	});
 });

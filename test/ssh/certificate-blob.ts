@@ -3,12 +3,19 @@ export function certificateBlob(of: {
 	readonly authority: string;
 	readonly principals: readonly string[];
 	readonly critical?: readonly string[];
+	/** Seconds since 1970; for ever unless told. */
+	readonly validBefore?: number;
 }): string {
 	const string = (content: string | Uint8Array): Buffer => {
 		const bytes = typeof content === "string" ? Buffer.from(content) : content;
 		const length = Buffer.alloc(4);
 		length.writeUInt32BE(bytes.length);
 		return Buffer.concat([length, bytes]);
+	};
+	const u64 = (value: bigint): Buffer => {
+		const bytes = Buffer.alloc(8);
+		bytes.writeBigUInt64BE(value);
+		return bytes;
 	};
 	return Buffer.concat([
 		string("ssh-ed25519-cert-v01@openssh.com"),
@@ -18,7 +25,8 @@ export function certificateBlob(of: {
 		Buffer.from([0, 0, 0, 1]),
 		string("id"),
 		string(Buffer.concat(of.principals.map(string))),
-		Buffer.alloc(16),
+		Buffer.alloc(8),
+		u64(of.validBefore === undefined ? 2n ** 64n - 1n : BigInt(of.validBefore)),
 		string(Buffer.concat((of.critical ?? []).flatMap((name) => [string(name), string("")]))),
 		string(""),
 		string(""),

@@ -17,12 +17,20 @@ describe.skipIf(lacking)(`certificates signed by ssh-keygen ${lacking}`, () => {
 	test.each(["rsa", "ecdsa", "ed25519"])("%s", (type) => {
 		const [key, authority] = [join(folder, type), join(folder, `${type}-authority`)];
 		for (const path of [key, authority]) keygen("-t", type, "-N", "", "-f", path);
-		const options = ["-O", "force-command=/bin/true", "-O", "source-address=192.0.2.0/24"];
+		const validity = ["-V", "20200101000000Z:20300101000000Z"];
+		const options = [
+			...validity,
+			"-O",
+			"force-command=/bin/true",
+			"-O",
+			"source-address=192.0.2.0/24",
+		];
 		keygen("-s", authority, "-I", "id", "-n", "root,ops", ...options, `${key}.pub`);
 		expect(readCertificate(blobOf(`${type}-cert.pub`))).toEqual({
 			key: blobOf(`${type}.pub`),
 			authority: blobOf(`${type}-authority.pub`),
 			principals: ["root", "ops"],
+			validBefore: Date.UTC(2030, 0, 1) / 1000,
 			critical: ["force-command", "source-address"],
 		});
 		expect(readCertificate(blobOf(`${type}.pub`))).toBeUndefined();

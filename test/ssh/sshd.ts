@@ -44,6 +44,8 @@ export interface Sshd {
 export interface SshdOptions {
 	/** Lines of sshd_config, put in front: the first value wins. */
 	readonly config?: readonly string[];
+	/** Match blocks, which end the configuration. */
+	readonly blocks?: readonly string[];
 	/** Lines of authorized_keys. */
 	readonly authorized?: readonly string[];
 	readonly hostKeys?: readonly ("ed25519" | "rsa" | "ecdsa")[];
@@ -81,6 +83,7 @@ export async function startSshd(parent: string, options: SshdOptions = {}): Prom
 			"MaxStartups 100",
 			"LogLevel DEBUG1",
 			...(options.sftp === false ? [] : ["Subsystem sftp internal-sftp"]),
+			...(options.blocks ?? []),
 		];
 		writeFileSync(join(folder, "config"), `${config.join("\n")}\n`);
 		const log = join(folder, "log");

@@ -101,6 +101,7 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
 			authorizedKeys: [keysOf("root", `ssh-ed25519 ${keyBlob} me`)],
 			hostCertificates: [],
 			certifiedLogins: [],
+			denied: [],
 			revokedKeys: [],
 			connection: {
 				client: "192.0.2.9",

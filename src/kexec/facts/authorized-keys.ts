@@ -81,7 +81,7 @@ export function parseOptions(line: string): { options: KeyOption[]; length: numb
 		at += name.length;
 		if (line[at] === "=" && line[at + 1] === '"') {
 			// Within quotes \" is a quote; nothing else is escaped.
-			const quoted = /^"((?:\\"|[^"])*)"/.exec(line.slice(at + 1));
+			const quoted = /^"((?:\\"|(?!\\")[^"])*)"/.exec(line.slice(at + 1));
 			if (!quoted) return `the value of its option ${name} has no closing quote`;
 			at += 1 + quoted[0].length;
 			options.push({

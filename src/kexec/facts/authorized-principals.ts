@@ -1,61 +1,70 @@
 import { text } from "../../bytes/index.ts";
-import { type KeyOption, parseOptions, type UnusableLine } from "./authorized-keys.ts";
+import { type KeyOption, parseOptions } from "./authorized-keys.ts";
 
-/** A name that a certificate may be for, and what sshd restricts a login by it to. */
-export interface AuthorizedPrincipal {
+/** A line of AuthorizedPrincipalsFile that sshd heeds: a name, before it options as authorized_keys has them. */
+export interface PrincipalLine {
+	/** Counted from 1. */
+	readonly lineNumber: number;
+	/** Without comment and blanks around it; each byte is one character (latin1). */
+	readonly line: string;
 	readonly name: string;
 	readonly options: readonly KeyOption[];
-	/** The options as they stand in the file; empty: none. */
-	readonly optionText: string;
-	/** Counted from 1; absent where no file lists the name. */
-	readonly lineNumber?: number;
 }
 
-export interface AuthorizedPrincipals {
-	readonly principals: readonly AuthorizedPrincipal[];
-	readonly unusable: readonly UnusableLine[];
-}
-
-/** What a list of `principals="…"` cannot hold as it is (match_list() and opt_dequote() of OpenSSH). */
-const unwritable = /[,"\\\p{C}\s]/u;
-
-/** Whether the name can stand among the principals of a line of authorized_keys. */
-export function isPrincipal(name: string): boolean {
-	return name !== "" && !unwritable.test(name);
-}
+/** Options by whether they have a value (auth-options.c of OpenSSH); with any other one sshd passes the line by. */
+const knownOptions: ReadonlyMap<string, boolean> = new Map([
+	...["command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "tunnel"].map(
+		(name) => [name, true] as const,
+	),
+	...[
+		...["agent-forwarding", "no-agent-forwarding", "port-forwarding", "no-port-forwarding", "pty"],
+		...["no-pty", "user-rc", "no-user-rc", "x11-forwarding", "no-x11-forwarding", "restrict"],
+		...["no-touch-required", "verify-required", "cert-authority"],
+	].map((name) => [name, false] as const),
+	["principals", true],
+]);
 
 /**
- * Reads the lines of AuthorizedPrincipalsFile (sshd_config(5)): a name, before it options as authorized_keys has them.
- * Of several lines for one name sshd goes by the first (auth2-pubkeyfile.c).
+ * Reads a list of principals (auth_process_principals() of auth2-pubkeyfile.c). Of the lines for the names of a
+ * certificate, sshd goes by the first in the file.
  */
-export function parseAuthorizedPrincipals(file: Uint8Array): AuthorizedPrincipals {
-	const principals = new Map<string, AuthorizedPrincipal>();
-	const unusable: UnusableLine[] = [];
-	text(file)
+export function parseAuthorizedPrincipals(file: Uint8Array): PrincipalLine[] {
+	return Buffer.from(file.buffer, file.byteOffset, file.length)
+		.toString("latin1")
 		.split("\n")
-		.forEach((raw, index) => {
+		.flatMap((raw, index) => {
 			// The `#` ends the line wherever it stands, within quotes as well.
-			const line = (raw.split("#", 1)[0] ?? "").replace(/^[ \t]+|[ \t]+$/g, "");
-			if (line === "") return;
-			const lineNumber = index + 1;
-			const parsed = parseLine(line);
-			if (typeof parsed === "string") unusable.push({ lineNumber, reason: parsed });
-			else if (!principals.has(parsed.name)) principals.set(parsed.name, { ...parsed, lineNumber });
+			const line = withoutBlanks(raw.split("#", 1)[0] ?? "");
+			if (line === "") return [];
+			const space = line.lastIndexOf(" ");
+			const before = space < 0 ? line.lastIndexOf("\t") : space;
+			const options = before < 0 ? [] : heeded(line);
+			if (options === undefined) return [];
+			const name = text(Buffer.from(line.slice(before + 1), "latin1"));
+			return [{ lineNumber: index + 1, line, name, options }];
 		});
-	return { principals: [...principals.values()], unusable };
 }
 
-function parseLine(line: string): AuthorizedPrincipal | string {
-	const [head = "", name = ""] = /^(.*[ \t])?([^ \t]+)$/s.exec(line)?.slice(1) ?? [];
-	if (!isPrincipal(name)) return "its name cannot stand in a list of principals";
-	const before = head.replace(/[ \t]+$/, "");
-	if (before === "") return { name, options: [], optionText: "" };
-	const options = parseOptions(`${before} `);
-	if (typeof options === "string") return options;
-	if (options.length < before.length) return "more stands between its options and its name";
-	const meaningless = options.options.find((option) =>
-		["cert-authority", "principals"].includes(option.name),
+/** The options that a line begins with; undefined: sshd passes it by. */
+function heeded(line: string): readonly KeyOption[] | undefined {
+	const parsed = parseOptions(line);
+	if (typeof parsed === "string") return undefined;
+	const known = parsed.options.every(
+		({ name, value }) => knownOptions.get(name) === (value !== undefined),
 	);
-	if (meaningless !== undefined) return `the option ${meaningless.name} has no meaning here`;
-	return { name, options: options.options, optionText: before };
+	return known ? parsed.options : undefined;
+}
+
+function withoutBlanks(line: string): string {
+	const isBlank = (at: number): boolean => line[at] === " " || line[at] === "\t";
+	let start = 0;
+	let end = line.length;
+	while (start < end && isBlank(start)) start += 1;
+	while (start < end && isBlank(end - 1)) end -= 1;
+	return line.slice(start, end);
+}
+
+/** Whether a user's name can stand in a list of principals as it is. */
+export function isPrincipal(name: string): boolean {
+	return name !== "" && !/[#\p{C}\s\ufffd]/u.test(name);
 }

@@ -1,61 +1,87 @@
 // Whom sshd lets in by certificates of the authorities that its configuration names.
+import { text } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
 import { parseAuthorizedKeys } from "./authorized-keys.ts";
 import { parseAuthorizedPrincipals } from "./authorized-principals.ts";
 import type { Evidence } from "./evidence.ts";
-import type { CertifiedLogin } from "./facts.ts";
+import type { AuthoritiesFile, CertifiedLogin } from "./facts.ts";
 import { type ConfiguredUser, pathsOf } from "./login.ts";
 import { readPath } from "./sources.ts";
 import { expandUserPath } from "./sshd-config.ts";
 import { distrust, isStrict, trustSources } from "./trust.ts";
 
-const authorityFiles = ({ config }: ConfiguredUser) => pathsOf(config, "trustedusercakeys");
+const authoritiesPath = ({ config }: ConfiguredUser) => pathsOf(config, "trustedusercakeys")[0];
 
-function principalsFile({ user, config }: ConfiguredUser): string | undefined {
+function principalsPath({ user, config }: ConfiguredUser): string | undefined {
 	const [template] = pathsOf(config, "authorizedprincipalsfile");
 	return template === undefined ? undefined : expandUserPath(template, user);
 }
 
 export function certifiedLoginSources(users: readonly ConfiguredUser[]): Source[] {
-	const certified = users.filter((each) => authorityFiles(each).length > 0);
-	const files = certified.flatMap((each) => {
-		const path = principalsFile(each);
-		return path === undefined ? [] : [{ user: each.user, path }];
-	});
-	const paths = new Set([...certified.flatMap(authorityFiles), ...files.map(({ path }) => path)]);
+	const paths = new Set<string>();
+	const files: { user: ConfiguredUser["user"]; path: string }[] = [];
+	for (const each of users) {
+		const authorities = authoritiesPath(each);
+		if (authorities === undefined) continue;
+		paths.add(authorities);
+		const path = principalsPath(each);
+		if (path === undefined) continue;
+		paths.add(path);
+		files.push({ user: each.user, path });
+	}
 	return [...[...paths].map(readPath), ...trustSources(files)];
 }
 
-/** One for each user whom a certificate can let in at all. */
+/** One for each user whose configuration names authorities that could be read. */
 export function certifiedLogins(
 	evidence: Evidence,
 	users: readonly ConfiguredUser[],
 ): CertifiedLogin[] {
-	return users.flatMap((each) => {
-		const authorities = authorityFiles(each).flatMap((path) => {
-			const bytes = evidence.file(path);
-			return bytes ? parseAuthorizedKeys(bytes).keys.map(({ type, blob }) => ({ type, blob })) : [];
-		});
-		return authorities.length === 0 ? [] : [{ ...principalsOf(evidence, each), authorities }];
+	const files = new Map<string, AuthoritiesFile | undefined>();
+	return users.flatMap((each): CertifiedLogin[] => {
+		const path = authoritiesPath(each);
+		if (path === undefined) return [];
+		if (!files.has(path)) files.set(path, authoritiesFile(evidence, path));
+		const authorities = files.get(path);
+		if (authorities === undefined) return [];
+		const [command] = pathsOf(each.config, "authorizedprincipalscommand");
+		const principals = principalsFile(evidence, each);
+		return [
+			{
+				user: each.user.name,
+				authorities,
+				...(principals ? { principals } : {}),
+				...(command === undefined ? {} : { command }),
+			},
+		];
 	});
 }
 
-/** A file or a program takes the place of the user's own name (user_cert_trusted_ca() of auth2-pubkey.c). */
-function principalsOf(
-	evidence: Evidence,
-	each: ConfiguredUser,
-): Omit<CertifiedLogin, "authorities"> {
-	const { user, config } = each;
-	const path = principalsFile(each);
-	const [command] = pathsOf(config, "authorizedprincipalscommand");
-	const of = { user: user.name, ...(command === undefined ? {} : { command }) };
-	if (path === undefined) {
-		const own = { name: user.name, options: [], optionText: "" };
-		return { ...of, principals: command === undefined ? [own] : [], unusable: [] };
+function authoritiesFile(evidence: Evidence, path: string): AuthoritiesFile | undefined {
+	const content = evidence.wholeFile(path);
+	return content && { path, content, keys: authorityKeys(content) };
+}
+
+/** Keys without options, up to the first line that is none: sshkey_in_file() of authfile.c goes no further. */
+function authorityKeys(content: Uint8Array): { readonly type: string; readonly blob: string }[] {
+	const found: { type: string; blob: string }[] = [];
+	for (const line of text(content).split("\n")) {
+		if (/^[ \t]*(?:#|$)/.test(line)) continue;
+		const [key] = parseAuthorizedKeys(Buffer.from(line)).keys;
+		if (key === undefined || key.options.length > 0) break;
+		found.push({ type: key.type, blob: key.blob });
 	}
-	const { principals, unusable } = parseAuthorizedPrincipals(
-		evidence.file(path) ?? new Uint8Array(),
-	);
-	const distrusted = distrust(evidence, user, path, isStrict(config));
-	return { ...of, path, principals, unusable, ...(distrusted ? { distrusted } : {}) };
+	return found;
+}
+
+function principalsFile(evidence: Evidence, each: ConfiguredUser): CertifiedLogin["principals"] {
+	const path = principalsPath(each);
+	if (path === undefined) return undefined;
+	const content = evidence.wholeFile(path);
+	const cut = content === undefined && evidence.file(path) !== undefined;
+	const distrusted = cut
+		? "it is longer than ekexec reads"
+		: distrust(evidence, each.user, path, isStrict(each.config));
+	const lines = parseAuthorizedPrincipals(content ?? new Uint8Array());
+	return { path, lines, ...(distrusted ? { distrusted } : {}) };
 }

@@ -49,6 +49,11 @@ export class Evidence {
 		return item?.errno === 0 && item.state !== "refused" ? item.bytes : undefined;
 	}
 
+	/** Content of a file that was read to its end; undefined also where it is longer than what was asked for. */
+	wholeFile(path: string): Uint8Array | undefined {
+		return this.#item("read", path)?.state === "cut" ? undefined : this.file(path);
+	}
+
 	/** The beginning of a file of which no more was read, or why not (errno); undefined where it was not asked for. */
 	head(path: string): { readonly errno: number; readonly bytes: Uint8Array } | undefined {
 		const argument = text(literalPath(path));

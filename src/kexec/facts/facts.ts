@@ -1,6 +1,6 @@
 import type { SshConnection } from "../../network/index.ts";
 import type { AuthorizedKey, UnusableLine } from "./authorized-keys.ts";
-import type { AuthorizedPrincipal } from "./authorized-principals.ts";
+import type { PrincipalLine } from "./authorized-principals.ts";
 import type { Memory, Mount, Swap, User } from "./proc.ts";
 
 /** A fact that could not be had, and why, in words. */
@@ -125,18 +125,26 @@ export interface AuthorizedKeysFile {
 	readonly distrusted?: string;
 }
 
-/** Whom certificates of the authorities that sshd trusts for all accounts (TrustedUserCAKeys) let in as one user. */
+/** A file of TrustedUserCAKeys as it stands, and the keys that sshd finds in it, blobs in base64. */
+export interface AuthoritiesFile {
+	readonly path: string;
+	readonly content: Uint8Array;
+	readonly keys: readonly { readonly type: string; readonly blob: string }[];
+}
+
+/** Whom certificates of the authorities of sshd's own configuration (TrustedUserCAKeys) let in as one user. */
 export interface CertifiedLogin {
 	readonly user: string;
-	/** Keys of the authorities, blobs in base64. */
-	readonly authorities: readonly { readonly type: string; readonly blob: string }[];
-	/** A certificate has to be for one of them: the user's own name, or those of AuthorizedPrincipalsFile. */
-	readonly principals: readonly AuthorizedPrincipal[];
-	/** AuthorizedPrincipalsFile, where there is one. */
-	readonly path?: string;
-	readonly unusable: readonly UnusableLine[];
-	/** Why sshd takes nothing of that file (StrictModes). */
-	readonly distrusted?: string;
+	/** The same object for all users whose configuration names the same file. */
+	readonly authorities: AuthoritiesFile;
+	/** AuthorizedPrincipalsFile. Where neither it nor {@link command} is configured, the user's own name counts. */
+	readonly principals?: {
+		readonly path: string;
+		/** None where the file is not there. */
+		readonly lines: readonly PrincipalLine[];
+		/** Why sshd takes none of them (StrictModes), or why they could not be read. */
+		readonly distrusted?: string;
+	};
 	/** A program gives names (AuthorizedPrincipalsCommand): they cannot be copied. */
 	readonly command?: string;
 }
@@ -144,8 +152,8 @@ export interface CertifiedLogin {
 /** A file of keys that let nobody in, whatever else speaks for them (RevokedKeys): a list, or a KRL of ssh-keygen(1). */
 export interface RevokedKeysFile {
 	readonly path: string;
-	/** Bytes; absent: it is not there, or not to be looked at, and sshd takes no public key at all. */
-	readonly size?: number;
+	/** Absent: it is not there, or could not be read whole. Where sshd cannot read it, it takes no public key at all. */
+	readonly content?: Uint8Array;
 }
 
 /** How sshd of the target lets people in, as far as the rescue system must do the same. */
@@ -156,6 +164,8 @@ export interface SshFacts {
 	readonly hostCertificates: readonly HostCertificate[];
 	readonly authorizedKeys: readonly AuthorizedKeysFile[];
 	readonly certifiedLogins: readonly CertifiedLogin[];
+	/** Users of those whose keys are wanted whom the configuration lets nobody be by a key, and why. */
+	readonly denied: readonly { readonly user: string; readonly reason: string }[];
 	/** Mostly none or one; the first is that for root. */
 	readonly revokedKeys: readonly RevokedKeysFile[];
 	/** A program gives keys (AuthorizedKeysCommand): its keys cannot be copied. */

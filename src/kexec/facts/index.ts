@@ -1,9 +1,10 @@
 // From what the helper found to facts about the target: sources to ask for, answers decoded, nothing guessed.
 export type { AuthorizedKey, AuthorizedKeys, KeyOption, UnusableLine } from "./authorized-keys.ts";
 export { keyOption, parseAuthorizedKeys } from "./authorized-keys.ts";
-export type { AuthorizedPrincipal } from "./authorized-principals.ts";
+export type { PrincipalLine } from "./authorized-principals.ts";
 export { Evidence } from "./evidence.ts";
 export {
+	type AuthoritiesFile,
 	type AuthorizedKeysFile,
 	type BlockDevice,
 	type CallState,

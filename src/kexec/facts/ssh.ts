@@ -1,7 +1,7 @@
 import type { Source } from "../contract.ts";
-import { literalPath, source } from "../sources.ts";
 import { parseAuthorizedKeys } from "./authorized-keys.ts";
 import { certifiedLoginSources, certifiedLogins } from "./certified-logins.ts";
+import { deniedUsers } from "./denied.ts";
 import type { Evidence } from "./evidence.ts";
 import type { AuthorizedKeysFile, RevokedKeysFile, SshFacts } from "./facts.ts";
 import { hostCertificates, hostKeyFiles, hostKeySources } from "./host-keys.ts";
@@ -72,7 +72,7 @@ export function sshSources(evidence: Evidence, context: LoginContext): Source[] 
 		...unique(files.map(({ path }) => path)).map(readPath),
 		...trustSources(files),
 		...certifiedLoginSources(users),
-		...revokedPaths(users).map((path) => source.stat(literalPath(path))),
+		...revokedPaths(users).map(readPath),
 	];
 }
 
@@ -92,6 +92,7 @@ export function sshFacts(evidence: Evidence, context: LoginContext): SshFacts {
 		hostCertificates: hostCertificates(evidence, config),
 		authorizedKeys: users.flatMap(keysFiles).flatMap((file) => authorizedKeysFile(evidence, file)),
 		certifiedLogins: certifiedLogins(evidence, users),
+		denied: deniedUsers(evidence, users),
 		revokedKeys: revokedPaths(users).map((path) => revokedKeysFile(evidence, path)),
 		...(keysCommand === undefined ? {} : { keysCommand }),
 		...(connection ? { connection } : {}),
@@ -116,6 +117,6 @@ function authorizedKeysFile(
 }
 
 function revokedKeysFile(evidence: Evidence, path: string): RevokedKeysFile {
-	const size = evidence.stat(path)?.size;
-	return { path, ...(size === undefined ? {} : { size }) };
+	const content = evidence.wholeFile(path);
+	return { path, ...(content === undefined ? {} : { content }) };
 }

@@ -13,7 +13,7 @@ function factsOf(
 	stats: Readonly<Record<string, Stat>> = {},
 	allUsers = false,
 ) {
-	const context = { loginUser: "admin", allUsers };
+	const context = { loginUser: "admin", allUsers, sshConnection: "192.0.2.9 1 192.0.2.1 22" };
 	const all = { "/etc/passwd": passwd, "/etc/ssh/sshd_config": config, ...files };
 	const evidence = evidenceOf(all, stats);
 	const asked = sshSources(evidence, context).map(({ op, argument }) => `${op} ${text(argument)}`);
@@ -33,13 +33,16 @@ Match User eve
 		"/principals/admin": "ops\nno-pty second\n",
 	};
 
-	test("their keys, and the names that each user's file lists", () => {
+	test("the file as it stands, and the lines that each user's list has", () => {
 		const { facts, asked } = factsOf(config, files);
 		expect(facts.certifiedLogins).toMatchObject([
-			{ user: "root", path: "/principals/root", principals: [{ name: "ops" }] },
-			{ user: "admin", principals: [{ name: "ops" }, { name: "second", optionText: "no-pty" }] },
+			{ user: "root", principals: { path: "/principals/root", lines: [{ name: "ops" }] } },
+			{ user: "admin", principals: { lines: [{ name: "ops" }, { name: "second" }] } },
 		]);
-		expect(facts.certifiedLogins[0]?.authorities).toEqual([
+		const [root, admin] = facts.certifiedLogins;
+		expect(root?.authorities).toBe(admin?.authorities);
+		expect(text(root?.authorities.content ?? new Uint8Array())).toBe(files["/ca.pub"]);
+		expect(root?.authorities.keys).toEqual([
 			{ type: "ssh-ed25519", blob },
 			{ type: "ecdsa-sha2-nistp256", blob },
 		]);
@@ -48,30 +51,34 @@ Match User eve
 		);
 	});
 
-	test("a file that is not there lets nobody in; what others may write to is told", () => {
+	test.each([
+		"garbage",
+		`from="192.0.2.1" ssh-ed25519 ${blob}`,
+		`cert-authority ssh-ed25519 ${blob}`,
+	])("sshd reads no further than a line that is no bare key: %s", (line) => {
+		const ca = `ssh-rsa ${blob}\n${line}\nssh-ed25519 ${blob}\n`;
+		const { facts } = factsOf(config, { ...files, "/ca.pub": ca });
+		expect(facts.certifiedLogins[0]?.authorities.keys).toEqual([{ type: "ssh-rsa", blob }]);
+	});
+
+	test("a list that is not there lets nobody in; what others may write to is told", () => {
 		const open: Stat = [0o100666, 0, 0];
-		const { facts } = factsOf(
-			config,
-			{ ...files, "/principals/root": "" },
-			{ "/principals/admin": open },
-		);
+		const given = { "/ca.pub": files["/ca.pub"], "/principals/admin": "ops\n" };
+		const { facts } = factsOf(config, given, { "/principals/admin": open });
 		expect(facts.certifiedLogins).toMatchObject([
-			{ principals: [] },
-			{ distrusted: "everybody may write to it" },
+			{ principals: { lines: [] } },
+			{ principals: { distrusted: "everybody may write to it" } },
 		]);
 	});
 
-	test("beside a program the user's own name does not count, without one it does", () => {
+	test("a program that gives names, and neither list nor program", () => {
 		const { facts } = factsOf(config, files, {}, true);
-		expect(facts.certifiedLogins[2]).toMatchObject({
-			user: "eve",
-			command: "/usr/bin/names",
-			principals: [],
-		});
-		const plain = factsOf("TrustedUserCAKeys /ca.pub\n", files);
-		expect(plain.facts.certifiedLogins.map(({ principals }) => principals)).toMatchObject([
-			[{ name: "root" }],
-			[{ name: "admin" }],
+		expect(facts.certifiedLogins[2]).toMatchObject({ user: "eve", command: "/usr/bin/names" });
+		expect(facts.certifiedLogins[2]).not.toHaveProperty("principals");
+		const plain = factsOf("TrustedUserCAKeys /ca.pub\n", files).facts.certifiedLogins;
+		expect(plain.map((each) => Object.keys(each))).toEqual([
+			["user", "authorities"],
+			["user", "authorities"],
 		]);
 	});
 
@@ -88,10 +95,30 @@ test("host certificates add up; those that are none are passed over", () => {
 	expect(facts.hostCertificates).toEqual([{ path: "/a-cert.pub", type: "type", blob: "blob" }]);
 });
 
-test("files of revoked keys, root's first, with their sizes", () => {
-	const config = "Match User admin\nRevokedKeys /b\nMatch all\nRevokedKeys /a\n";
-	const { facts, asked } = factsOf(config, {}, { "/b": [0o100644, 0, 0, 44] });
-	expect(facts.revokedKeys).toEqual([{ path: "/a" }, { path: "/b", size: 44 }]);
-	expect(asked).toEqual(expect.arrayContaining(["stat /a", "stat /b"]));
+test("files of revoked keys, root's first", () => {
+	const config = "RevokedKeys /a\nMatch User admin\nRevokedKeys /b\n";
+	const { facts, asked } = factsOf(config, { "/b": "ssh-ed25519 AAAA\n" });
+	expect(facts.revokedKeys).toMatchObject([
+		{ path: "/a" },
+		{ path: "/b", content: { length: 17 } },
+	]);
+	expect(asked).toEqual(expect.arrayContaining(["read /a", "read /b"]));
 	expect(factsOf("RevokedKeys none\n").facts.revokedKeys).toEqual([]);
+});
+
+test.each([
+	["PermitRootLogin no", ["root"]],
+	["PermitRootLogin forced-commands-only", ["root"]],
+	["PermitRootLogin prohibit-password", []],
+	["PermitRootLogin no\nMatch Address 192.0.2.0/24\nPermitRootLogin yes", []],
+	["DenyUsers ro*", ["root"]],
+	["DenyUsers root@192.0.2.*", []],
+	["AllowUsers admin", ["root", "eve"]],
+	["AllowUsers admin root@10.0.0.1", ["eve"]],
+	["AllowGroups wheel", ["root", "eve"]],
+	["DenyGroups wheel", ["admin"]],
+	["PubkeyAuthentication no\nMatch User admin\nPubkeyAuthentication yes", ["root", "eve"]],
+])("whom sshd lets nobody be: %s", (config, users) => {
+	const { facts } = factsOf(config, { "/etc/group": "wheel:x:10:admin\nroot:x:0:\n" }, {}, true);
+	expect(facts.denied.map(({ user }) => user)).toEqual(users);
 });
