@@ -94,7 +94,8 @@ export function identityEntries<R>(adapter: Adapter, identity: Identity<R>): Cpi
 }
 
 const userAuthorities = "etc/ssh/user_authorities";
-const userPrincipals = "etc/ssh/user_principals";
+/** Below root's home: sshd looks at who may write to every folder above it (StrictModes), the initramfs' root included. */
+const userPrincipals = "root/.ssh/authorized_principals";
 const revokedKeys = "etc/ssh/revoked_keys";
 const madeHostKey = "etc/ssh/ssh_host_ed25519_key";
 const makerOfHostKey = "ekexec-host-key.service";
@@ -150,7 +151,6 @@ function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): C
 	}
 	if (identity.certified !== undefined) {
 		file(userAuthorities, identity.certified.authorities);
-		file(userPrincipals, identity.certified.principals);
 		lines.push(
 			`TrustedUserCAKeys /${userAuthorities}`,
 			`AuthorizedPrincipalsFile /${userPrincipals}`,
@@ -165,6 +165,9 @@ function finalPlaces<R>(prefix: string, units: string, identity: Identity<R>): C
 	directory("root", 0o700);
 	directory("root/.ssh", 0o700);
 	file("root/.ssh/authorized_keys", identity.authorizedKeys, 0o600);
+	if (identity.certified !== undefined) {
+		file(userPrincipals, identity.certified.principals, 0o600);
+	}
 
 	if (identity.network.length > 0) {
 		directory(units, 0o755);

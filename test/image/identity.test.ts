@@ -70,12 +70,12 @@ describe("rootfs", () => {
 		const certified = { authorities: utf8("CA\n"), principals: utf8("ops\n") };
 		const revoking = identityEntries("rootfs", { ...identity, revokedKeys, certified });
 		expect(content(named(revoking, "etc/ssh/user_authorities"))).toBe("CA\n");
-		expect(content(named(revoking, "etc/ssh/user_principals"))).toBe("ops\n");
+		expect(content(named(revoking, "root/.ssh/authorized_principals"))).toBe("ops\n");
 		expect(content(named(revoking, "etc/ssh/revoked_keys"))).toEqual(revokedKeys);
 		expect(content(named(revoking, "etc/ssh/sshd_config.d/10-identity.conf"))).toContain(
 			[
 				"TrustedUserCAKeys /etc/ssh/user_authorities",
-				"AuthorizedPrincipalsFile /etc/ssh/user_principals",
+				"AuthorizedPrincipalsFile /root/.ssh/authorized_principals",
 				"RevokedKeys /etc/ssh/revoked_keys\n",
 			].join("\n"),
 		);

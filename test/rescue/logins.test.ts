@@ -216,7 +216,7 @@ describe("revoked keys", () => {
 		const made = plan({ ssh }, { options: { addedKeys: named } });
 		expect(made.refused).toBe(true);
 		expect(made.checks.find(({ verdict }) => verdict === "refusal")?.found).toContain(
-			"not revoked",
+			"that are revoked",
 		);
 	});
 });
