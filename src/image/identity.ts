@@ -245,7 +245,9 @@ function checkIdentity<R>(adapter: Adapter, identity: Identity<R>): void {
 		demand(hostKeys.length > 0, "hostKeys", "at least one host key", "none");
 	}
 	demand(
-		!(authorizedKeys instanceof Uint8Array) || text(authorizedKeys).trim() !== "",
+		identity.certified !== undefined ||
+			!(authorizedKeys instanceof Uint8Array) ||
+			text(authorizedKeys).trim() !== "",
 		"authorizedKeys",
 		"at least one key, or nobody could log in",
 		"an empty file",

@@ -12,8 +12,10 @@ import { forcedCommand, type KeyLeftOut } from "./left-out.ts";
 
 /** What the rescue system's sshd is told of certificates. */
 export interface CertifiedPlan {
-	/** Of whom certificates are taken: one file of the target as it stands (TrustedUserCAKeys). */
+	/** Of whom certificates are taken: what one file of the target says (TrustedUserCAKeys). */
 	readonly authorities: AuthoritiesFile;
+	/** The same as a file. */
+	readonly trusted: Uint8Array;
 	/** The names that let in root, in the order in which sshd goes by them. */
 	readonly lines: readonly PrincipalLine[];
 	/** The same as a file (AuthorizedPrincipalsFile). */
@@ -26,7 +28,7 @@ const largest = 256 * 1024;
 /**
  * Joins the users' lists of names, the first user's first: for a certificate with several names sshd goes by the first
  * line of the list. A forced command stays one, but does nothing: its program does not exist there, or means another
- * thing when root runs it.
+ * thing when root runs it. Where another user's list lets the same name in without, it does not hinder.
  */
 export function planCertified(logins: readonly CertifiedLogin[]): {
 	readonly certified?: CertifiedPlan;
@@ -39,6 +41,7 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 	const lines: PrincipalLine[] = [];
 	const seen = new Set<string>();
 	const commands = new Set<string>();
+	const free = logins.map((login) => freeNames(linesOf(login)));
 	let size = 0;
 	for (const login of logins) {
 		const { user, authorities, principals, command } = login;
@@ -67,9 +70,11 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 		size += bytes;
 		seen.add(path);
 		for (const line of own) {
-			const forced = line.options.some(({ name }) => name === "command");
-			lines.push(forced ? disarmed(line) : line);
-			if (!forced) continue;
+			if (!isForced(line)) {
+				lines.push(line);
+				continue;
+			}
+			if (!free.some((names) => names.has(line.name))) lines.push(disarmed(line));
 			const { lineNumber, name } = line;
 			leftOut.push({ user, path, lineNumber, comment: name, reason: forcedCommand });
 		}
@@ -83,9 +88,15 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 		);
 	}
 	if (first === undefined || lines.length === 0) return { leftOut, checks };
+	const trusted = first.authorities.keys.map(({ type, blob }) => `${type} ${blob}\n`).join("");
 	const file = Buffer.from(lines.map(({ line }) => `${line}\n`).join(""), "latin1");
 	return {
-		certified: { authorities: first.authorities, lines, principals: concat([file]) },
+		certified: {
+			authorities: first.authorities,
+			trusted: utf8(trusted),
+			lines,
+			principals: concat([file]),
+		},
 		leftOut,
 		checks,
 	};
@@ -97,6 +108,16 @@ function linesOf({ user, principals, command }: CertifiedLogin): readonly Princi
 	if (command !== undefined || !isPrincipal(user)) return [];
 	const line = Buffer.from(user).toString("latin1");
 	return [{ lineNumber: 0, line, name: user, options: [] }];
+}
+
+function isForced({ options }: PrincipalLine): boolean {
+	return options.some(({ name }) => name === "command");
+}
+
+/** Names for which the first line, by which sshd goes, forces no command. */
+function freeNames(lines: readonly PrincipalLine[]): ReadonlySet<string> {
+	const first = new Map([...lines].reverse().map((line) => [line.name, line]));
+	return new Set([...first.values()].filter((line) => !isForced(line)).map(({ name }) => name));
 }
 
 function disarmed({ line, ...rest }: PrincipalLine): PrincipalLine {

@@ -55,7 +55,7 @@ export function identityOf(
 		...(certified
 			? {
 					certified: {
-						authorities: certified.authorities.content,
+						authorities: certified.trusted,
 						principals: certified.principals,
 					},
 				}

@@ -46,17 +46,18 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 	rootUsers.add("root");
 	const wanted = ({ user }: { readonly user: string }): boolean =>
 		allUsers || rootUsers.has(user) || user === loginUser;
-	// Whoever did log in is let in.
-	const denied = new Map(
-		facts.ssh.denied.flatMap(({ user, reason }) => (user === loginUser ? [] : [[user, reason]])),
-	);
+	const denied = new Map(facts.ssh.denied.map(({ user, reason }) => [user, reason]));
+	/** By user: keys for which sshd has met a forced command, so that no line of theirs counts that follows. */
+	const forcedFor = new Map<string, Set<string>>();
 	for (const file of facts.ssh.authorizedKeys.filter(wanted)) {
-		const barred = denied.get(file.user);
+		const forced = forcedFor.get(file.user) ?? new Set();
+		forcedFor.set(file.user, forced);
 		for (const key of file.keys) {
+			if (isAlwaysForced(key)) forced.add(key.blob);
 			const against =
-				barred === undefined
-					? reasonAgainst(key, file, options.proof)
-					: `${nobodyAs} ${file.user}: ${barred}`;
+				forced.has(key.blob) && keyOption(key, "cert-authority") === undefined
+					? forcedCommand
+					: reasonAgainst(key, file, denied.get(file.user), options);
 			const taken = against === undefined ? asRoots(key, file.user) : { reason: against };
 			if (!("reason" in taken)) lines.set(taken.line, taken);
 			else {
@@ -74,13 +75,14 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 			(key) =>
 				keyOption(key, "command") === undefined &&
 				expiryOf(key, facts.time) === undefined &&
-				!options.revoked.has(key.blob),
+				!options.revoked.has(key.blob) &&
+				key.type !== "ssh-dss",
 		);
 		if (useful.length === 0) {
 			const found =
 				keys.length === 0
 					? ""
-					: "; those with a forced command or an end, and those that are revoked, do not count";
+					: "; DSA keys, those with a forced command or an end, and those that are revoked do not count";
 			checks.push(
 				refusal(
 					"login-keys",
@@ -95,7 +97,7 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 	const takes = options.certificates ? facts.ssh.certifiedLogins : [];
 	const { certified, ...withCertificates } = planCertified(
 		takes
-			.filter((login) => wanted(login) && !denied.has(login.user))
+			.filter((login) => wanted(login) && (!denied.has(login.user) || isCertified(login, options)))
 			.sort((one, other) => Number(other.user === loginUser) - Number(one.user === loginUser)),
 	);
 	leftOut.push(...withCertificates.leftOut);
@@ -164,13 +166,38 @@ function checkLeftOut({ ssh }: Facts, leftOut: readonly KeyLeftOut[]): Check[] {
 const nobodyAs = "sshd lets nobody in as";
 const noneOf = "sshd takes no key of its file";
 
-/** Why a key does not come along, or undefined. The key of this very login was taken, whatever the file looks like. */
+/**
+ * Why a key does not come along, or undefined. The key of this very login was taken, whatever the file and the
+ * configuration look like.
+ */
 function reasonAgainst(
 	key: AuthorizedKey,
-	{ distrusted }: Facts["ssh"]["authorizedKeys"][number],
-	proof: LoginProof,
+	{ user, distrusted }: Facts["ssh"]["authorizedKeys"][number],
+	denied: string | undefined,
+	options: KeyOptions,
 ): string | undefined {
 	if (keyOption(key, "command") !== undefined) return forcedCommand;
-	const used = proof.method === "publickey" && key.blob === proof.blob;
-	return distrusted === undefined || used ? undefined : `${noneOf}: ${distrusted}`;
+	if (options.revoked.has(key.blob)) return "it is revoked (RevokedKeys)";
+	const { proof } = options;
+	const used =
+		keyOption(key, "cert-authority") === undefined
+			? proof.method === "publickey" && key.blob === proof.blob
+			: isCertified({ user }, options);
+	if (used) return undefined;
+	if (denied !== undefined) return `${nobodyAs} ${user}: ${denied}`;
+	return distrusted === undefined ? undefined : `${noneOf}: ${distrusted}`;
+}
+
+/** Whether a certificate opened this login, as this user. */
+function isCertified(
+	{ user }: { readonly user: string },
+	{ proof, loginUser }: KeyOptions,
+): boolean {
+	return user === loginUser && proof.method === "publickey" && proof.certified === true;
+}
+
+/** Whether its command is forced wherever and whenever somebody logs in. */
+function isAlwaysForced(key: AuthorizedKey): boolean {
+	const has = (name: string): boolean => keyOption(key, name) !== undefined;
+	return has("command") && !has("from") && !has("expiry-time");
 }

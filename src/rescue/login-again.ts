@@ -49,8 +49,16 @@ export function checkLogin(
 		const programs = facts.ssh.certifiedLogins.some(({ command }) => command !== undefined);
 		const where = programs ? " (AuthorizedPrincipalsCommand may give its name)" : "";
 		if (why !== undefined) return lost(`this login was opened by a certificate ${why}${where}`);
-		return ok("login-keys", `${counted}, and so does the certificate of this login`);
+		const besides = keys.length === 0 ? "" : `${counted}, and so does `;
+		return ok(
+			"login-keys",
+			besides === ""
+				? "the certificate of this login opens the rescue system"
+				: `${besides}the certificate of this login`,
+		);
 	}
+	if (proof.type === "ssh-dss")
+		return lost("this login was opened by a DSA key, which no sshd takes now");
 	const used = linesOf(proof.blob, keys);
 	if (used.length > 0) {
 		// sshd passes a line by that has expired.
@@ -83,7 +91,9 @@ function againstCertificate(
 ): string | undefined {
 	const certificate = readCertificate(blob);
 	if (certificate === undefined) return "that cannot be read";
-	const { authority, principals, critical, validBefore } = certificate;
+	const { authority, principals, critical, validBefore, signedWith } = certificate;
+	if (/^ssh-(?:rsa|dss)$/.test(signedWith))
+		return `signed with ${signedWith}, which no sshd takes now`;
 	if (critical.includes("force-command")) {
 		return "with a forced command, whose program the rescue system lacks";
 	}

@@ -1,8 +1,7 @@
 import { Cursor, EkexecError, startsWith, text, utf8 } from "../bytes/index.ts";
 import type { Adapter } from "../image/index.ts";
-import { parseAuthorizedKeys } from "../kexec/facts/authorized-keys.ts";
 import type { Facts } from "../kexec/facts/facts.ts";
-import { readCertificate } from "../ssh/certificate.ts";
+import { isWholeKey, readCertificate } from "../ssh/certificate.ts";
 import { parsePublicLine } from "../ssh/public-key.ts";
 import { type Check, note, warning } from "./check.ts";
 
@@ -32,9 +31,14 @@ export function planRevoked(
 		if (content?.length === 0) continue;
 		const read = content && readRevoked(content);
 		for (const blob of read?.blobs ?? []) listed.add(blob);
-		if (read !== undefined && carried === undefined && adapter !== "nixos-images") {
-			carried = { path, content: read.content };
-			const partly = read.dropped === 0 ? "" : `; lines that no sshd takes now: ${read.dropped}`;
+		const first = carried === undefined && adapter !== "nixos-images";
+		if (read !== undefined && first) carried = { path, content: read.content };
+		// Of a list, what stands in the files of authorized keys is left out there.
+		if (read !== undefined && (first || read.isList)) {
+			const partly =
+				read.dropped === 0
+					? ""
+					: `; lines that the rescue system's sshd could not read: ${read.dropped}`;
 			checks.push(
 				note("login-keys", `keys that ${path} revokes open the rescue system neither${partly}`),
 			);
@@ -54,6 +58,8 @@ export function planRevoked(
 
 interface Read {
 	readonly content: Uint8Array;
+	readonly isList: boolean;
+	/** Those that a list names, in base64. */
 	readonly blobs: readonly string[];
 	/** Lines that are no key, or one of a type that OpenSSH no longer has. */
 	readonly dropped: number;
@@ -62,36 +68,33 @@ interface Read {
 /** A KRL as it is, or the lines of a list that any sshd can read; undefined: a KRL that not every sshd can. */
 function readRevoked(content: Uint8Array): Read | undefined {
 	if (startsWith(content, utf8("SSHKRL\n\0"))) {
-		return isPlainKrl(content) ? { content, blobs: [], dropped: 0 } : undefined;
+		return isPlainKrl(content) ? { content, isList: false, blobs: [], dropped: 0 } : undefined;
 	}
 	const kept: string[] = [];
 	const blobs: string[] = [];
 	let dropped = 0;
 	for (const line of text(content).split("\n")) {
 		if (/^[ \t]*(?:#|$)/.test(line)) continue;
-		const blob = readableKey(line);
-		if (blob === undefined) dropped += 1;
+		const key = parsePublicLine(line)?.key;
+		if (key === undefined || !isReadable(key.blob)) dropped += 1;
 		else {
-			kept.push(`${line}\n`);
+			const blob = Buffer.from(key.blob).toString("base64");
+			kept.push(`${key.type} ${blob}\n`);
 			blobs.push(blob);
 		}
 	}
-	return { content: utf8(kept.join("")), blobs, dropped };
+	return { content: utf8(kept.join("")), isList: true, blobs, dropped };
 }
 
-/** The blob of a line that holds nothing but a key or certificate of a type that any sshd knows. */
-function readableKey(line: string): string | undefined {
-	const parsed = parsePublicLine(line);
-	if (parsed === undefined || /^ssh-dss/.test(parsed.key.type)) return undefined;
-	const blob = Buffer.from(parsed.key.blob).toString("base64");
-	if (readCertificate(blob) !== undefined) return blob;
-	const [key] = parseAuthorizedKeys(utf8(line)).keys;
-	return key?.options.length === 0 ? blob : undefined;
+/** Whether it is a key, or a certificate by one, of a type that an sshd of today knows. */
+function isReadable(blob: Uint8Array): boolean {
+	const certificate = readCertificate(Buffer.from(blob).toString("base64"));
+	if (certificate === undefined) return isWholeKey(blob);
+	const { key, authority } = certificate;
+	return [key, authority].every((each) => isWholeKey(Buffer.from(each, "base64")));
 }
 
-/** Kinds of sections that every sshd knows (PROTOCOL.krl): certificates, keys, and their digests. */
-const plainSections: ReadonlySet<number> = new Set([1, 2, 3, 5]);
-
+/** Whether a KRL holds nothing but what every sshd knows: certificates, keys, and their digests (PROTOCOL.krl). */
 function isPlainKrl(content: Uint8Array): boolean {
 	try {
 		const cursor = new Cursor(content, { endian: "big" });
@@ -100,12 +103,36 @@ function isPlainKrl(content: Uint8Array): boolean {
 		cursor.skip(24, "version, date and flags");
 		for (const field of ["reserved", "comment"]) cursor.skip(cursor.u32(field), field);
 		while (cursor.remaining > 0) {
-			if (!plainSections.has(cursor.u8("kind of section"))) return false;
-			cursor.skip(cursor.u32("section"), "section");
+			const kind = cursor.u8("kind of section");
+			const section = cursor.sub(cursor.u32("section"), "section");
+			if (!isPlainSection(kind, section)) return false;
 		}
 		return true;
 	} catch (error) {
 		if (error instanceof EkexecError) return false;
 		throw error;
 	}
+}
+
+const certificates = 1;
+/** Keys, and their digests by SHA-1 and SHA-256: strings. */
+const lists: ReadonlySet<number> = new Set([2, 3, 5]);
+/** Certificates by serial numbers, ranges and bitmaps of them, and by names. */
+const kindsOfCertificates: ReadonlySet<number> = new Set([0x20, 0x21, 0x22, 0x23]);
+
+function isPlainSection(kind: number, section: Cursor): boolean {
+	const string = (): Uint8Array => section.take(section.u32("string"), "string");
+	if (kind === certificates) {
+		const authority = string();
+		if (authority.length > 0 && !isWholeKey(authority)) return false;
+		string();
+		while (section.remaining > 0) {
+			if (!kindsOfCertificates.has(section.u8("kind of certificates"))) return false;
+			string();
+		}
+		return true;
+	}
+	if (!lists.has(kind)) return false;
+	while (section.remaining > 0) string();
+	return true;
 }

@@ -6,6 +6,8 @@ export interface Certificate {
 	readonly key: string;
 	/** Blob of the key that signed it, in base64. */
 	readonly authority: string;
+	/** The algorithm of the signature: `ssh-rsa` is that with SHA-1. */
+	readonly signedWith: string;
 	/** Names that it was signed for. None: any name, which sshd does not take from a line with principals. */
 	readonly principals: readonly string[];
 	/** Seconds since 1970; Infinity: it does not end. */
@@ -57,10 +59,35 @@ export function readCertificate(blob: string): Certificate | undefined {
 		const critical = list().filter((_, index) => index % 2 === 0);
 		string();
 		string();
-		const authority = base64(string());
-		return { key: base64(key), authority, principals, validBefore, critical };
+		const authority = string();
+		const signature = new Cursor(string(), { endian: "big" });
+		if (cursor.remaining > 0) return undefined;
+		return {
+			key: base64(key),
+			authority: base64(authority),
+			signedWith: text(string(signature)),
+			principals,
+			validBefore,
+			critical,
+		};
 	} catch (error) {
 		if (error instanceof EkexecError) return undefined;
+		throw error;
+	}
+}
+
+/** Whether the blob holds a key of a type of today, and nothing but that. */
+export function isWholeKey(blob: Uint8Array): boolean {
+	try {
+		const cursor = new Cursor(blob, { endian: "big" });
+		const string = (): Uint8Array => cursor.take(cursor.u32());
+		const type = text(string());
+		const [, count] = [...keyTypes.values()].find(([plain]) => plain === type) ?? [];
+		if (count === undefined || type === "ssh-dss") return false;
+		for (let i = 0; i < count; i++) string();
+		return cursor.remaining === 0;
+	} catch (error) {
+		if (error instanceof EkexecError) return false;
 		throw error;
 	}
 }

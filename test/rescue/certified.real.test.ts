@@ -61,12 +61,13 @@ describe.skipIf(lacking)(`certificates that sshd takes ${lacking}`, () => {
 			config: [`TrustedUserCAKeys ${authorities}`, ...byFile, ...outside],
 			blocks: lines.slice(outside.length),
 		});
-		const revoked = lines.find((line) => line.startsWith("RevokedKeys"))?.split(" ")[1];
+		const named = lines.filter((line) => /^(?:RevokedKeys|AuthorizedKeysFile) /.test(line));
+		const others = named.map((line) => line.split(" ")[1] ?? "");
 		const evidence = evidenceOf({
 			"/etc/ssh/sshd_config": read(join(target.folder, "config")),
 			"/etc/passwd": `${user}:x:${uid}:${gid}::${homedir}:/bin/sh\n`,
 			...Object.fromEntries(
-				[authorities, principals, ...(revoked === undefined ? [] : [revoked])].map((file) => [
+				[authorities, principals, ...others].map((file) => [
 					file,
 					new Uint8Array(readFileSync(file)),
 				]),
@@ -86,7 +87,7 @@ describe.skipIf(lacking)(`certificates that sshd takes ${lacking}`, () => {
 			writeFileSync(file, content);
 			rescue.push(`${keyword} ${file}`);
 		};
-		tell("TrustedUserCAKeys", plan.certified?.authorities.content);
+		tell("TrustedUserCAKeys", plan.certified?.trusted);
 		tell("AuthorizedPrincipalsFile", plan.certified?.principals);
 		tell("RevokedKeys", carried);
 		const authorized = text(plan.authorizedKeys).split("\n");
@@ -136,6 +137,10 @@ describe.skipIf(lacking)(`certificates that sshd takes ${lacking}`, () => {
 		["word that has no meaning there", "cert-authority bar\nbar\n", "bar", false],
 		["word that is no option", "no-x11-forwading bar\nbar\n", "bar", true],
 		["quote that nothing closes", 'from="a\\" bar\nbar\n', "bar", true],
+		["comma at its end", 'command="echo forced", backup\nbackup\n', "backup", false],
+		["comma, and no command", "no-pty, bar\n", "bar", true],
+		["word that is the usual", 'touch-required,command="x" backup\nbackup\n', "backup", false],
+		["command twice", 'command="a",command="b" backup\nbackup\n', "backup", true],
 		["word too many", "no-pty extra bar\n", "bar", true],
 	])("for a name after a line with a %s", async (_name, list, names, expected) => {
 		const key = certified(names);
@@ -166,12 +171,31 @@ describe.skipIf(lacking)(`certificates that sshd takes ${lacking}`, () => {
 		["DenyUsers", [`DenyUsers ${user}`]],
 		["AllowUsers", ["AllowUsers other"]],
 		["PubkeyAuthentication", ["PubkeyAuthentication no"]],
+		[
+			"AuthenticationMethods",
+			["PasswordAuthentication yes", "AuthenticationMethods publickey,password"],
+		],
+		["ForceCommand", ["ForceCommand echo forced"]],
 		["a Match block", [`Match User ${user}`, "AuthorizedPrincipalsFile /nowhere"]],
 		...(uid === 0 ? [["PermitRootLogin", ["PermitRootLogin no"]] as [string, string[]]] : []),
 	])("for nobody whom %s keeps out", async (_name, lines) => {
 		const key = certified(`ops,${user}`);
 		const found = (await beforeAndAfter(lines, "ops\n")).map((server) => letsIn(server, key));
 		expect(found).toEqual([false, false]);
+	});
+
+	test("of a key for which a command is forced first, and of one for which it is elsewhere", async () => {
+		const [forced, elsewhere] = ["forced", "elsewhere"].map((name) =>
+			keygen(path(name), "-t", "ed25519"),
+		);
+		const lines = [
+			`command="echo forced" ${read(`${forced}.pub`)}${read(`${forced}.pub`)}`,
+			`from="192.0.2.1",command="x" ${read(`${elsewhere}.pub`)}${read(`${elsewhere}.pub`)}`,
+		];
+		writeFileSync(path("keys"), lines.join(""));
+		const servers = await beforeAndAfter([`AuthorizedKeysFile ${path("keys")}`]);
+		expect(servers.map((server) => letsIn(server, String(forced)))).toEqual([false, false]);
+		expect(servers.map((server) => letsIn(server, String(elsewhere)))).toEqual([true, true]);
 	});
 
 	test.each(["a list", "a KRL"])("that are revoked by %s", async (kind) => {

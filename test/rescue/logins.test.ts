@@ -2,20 +2,20 @@ import { describe, expect, test } from "vitest";
 import { text, utf8 } from "../../src/bytes/index.ts";
 import { parseAuthorizedPrincipals } from "../../src/kexec/facts/authorized-principals.ts";
 import type { Facts } from "../../src/kexec/facts/facts.ts";
+import { withIdentity } from "../../src/rescue/identity.ts";
 import type { PlannedImage } from "../../src/rescue/plan.ts";
 import { certificateBlob } from "../ssh/certificate-blob.ts";
 import { healthyFacts, keyBlob, keysOf } from "../support/facts.ts";
 import { plan, verdicts } from "../support/plan.ts";
 
 const base = healthyFacts();
-const other = keyBlob.replace("KzPl", "QQQQ");
-const third = keyBlob.replace("KzPl", "RRRR");
+const other = keyBlob.replace("KzPl", "KQQQ");
+const third = keyBlob.replace("KzPl", "KRRR");
 const addedKeys = [{ name: "me.pub", content: utf8(`ssh-ed25519 ${other}`) }];
 
 describe("a login by a certificate", () => {
 	const authorities = {
 		path: "/etc/ssh/ca.pub",
-		content: utf8(`ssh-ed25519 ${other}\n`),
 		keys: [{ type: "ssh-ed25519", blob: other }],
 	};
 	/** Let in by the user's own name, or by those of a list. */
@@ -76,6 +76,22 @@ describe("a login by a certificate", () => {
 		}
 	});
 
+	test("does without a forced command where another user's list has the name without", () => {
+		const certifiedLogins = [certified("admin", 'command="x" ops\n'), certified("root", "ops\n")];
+		const login = { proof: shown("ops"), user: "admin" };
+		const made = plan({ ssh: { ...base.ssh, certifiedLogins } }, { login });
+		expect(namesOf(made)).toBe("ops\n");
+	});
+
+	test("goes through with nothing but certificates, and not with a signature by SHA-1", () => {
+		const ssh = { ...base.ssh, authorizedKeys: [], certifiedLogins: [certified("root")] };
+		const made = plan({ ssh }, { login: { proof: shown("root") } });
+		expect(withIdentity(made, healthyFacts({ ssh }), "about", "rootfs").refused).toBe(false);
+		const blob = certificateBlob({ authority: other, principals: ["root"], signedWith: "ssh-rsa" });
+		const old = plan({ ssh }, { login: { proof: { ...shown(), blob } } });
+		expect(verdicts(old, "login-keys")).toEqual(["refusal"]);
+	});
+
 	test("is for one file of authorities, and for users whom sshd lets in", () => {
 		const foreign = { ...authorities, path: "/other" };
 		const certifiedLogins = [certified("root"), { ...certified("eve"), authorities: foreign }];
@@ -93,8 +109,11 @@ describe("a login by a certificate", () => {
 		expect(namesOf(barred)).toBeUndefined();
 		expect(text(barred.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob}\n`);
 		expect(verdicts(barred, "login-keys")).toEqual(["ok", "note"]);
-		// Whoever did log in is let in, whatever the configuration seems to say.
+		// Whoever did log in is let in, whatever the configuration seems to say: by what was used for it.
 		expect(plan({ ssh }, { login: { proof: shown("root") } }).refused).toBe(false);
+		const both = [keysOf("root", `ssh-ed25519 ${keyBlob}\nssh-ed25519 ${third}`)];
+		const own = plan({ ssh: { ...ssh, authorizedKeys: both } });
+		expect(text(own.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob}\n`);
 	});
 
 	test("that ends before the rescue does is a refusal", () => {
@@ -172,34 +191,50 @@ describe("revoked keys", () => {
 		const carried = made.revokedKeys && text(made.revokedKeys.content);
 		return { carried, verdicts: verdicts(made, "login-keys") };
 	};
-	const krl = (...sections: readonly number[]) =>
+	const string = (bytes: Uint8Array) =>
+		Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+	const krl = (...sections: readonly (readonly [kind: number, content: Uint8Array])[]) =>
 		Buffer.concat([
 			utf8("SSHKRL\n\0"),
 			Buffer.from([0, 0, 0, 1]),
 			Buffer.alloc(24),
 			Buffer.alloc(8),
-			...sections.map((kind) => Buffer.from([kind, 0, 0, 0, 1, 0])),
+			...sections.flatMap(([kind, content]) => [Buffer.from([kind]), string(content)]),
 		]);
+	const empty = string(Buffer.alloc(0));
+	const byAnyone = (kind: number) =>
+		Buffer.concat([empty, empty, Buffer.from([kind]), string(Buffer.alloc(8))]);
+	const byDsa = Buffer.concat([string(string(utf8("ssh-dss"))), empty]);
 
 	test("stay revoked where the image has a place for them", () => {
 		const carried = `ssh-ed25519 ${third}\n`;
 		expect(planned([{ path, content }])).toEqual({ carried, verdicts: ["ok", "note"] });
 		const nixos = planned([{ path, content }], "nixos-images");
-		expect(nixos).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+		expect(nixos).toEqual({ carried: undefined, verdicts: ["ok", "note"] });
 		const two = planned([
 			{ path, content },
 			{ path: "/b", content },
 		]);
-		expect(two).toEqual({ carried, verdicts: ["ok", "note", "warning"] });
+		expect(two).toEqual({ carried, verdicts: ["ok", "note", "note"] });
+		const other = planned([{ path, content: krl([1, byAnyone(0x20)]) }], "nixos-images");
+		expect(other.verdicts).toEqual(["ok", "warning"]);
 	});
 
 	test("are carried without what another sshd may not know: it would take no key at all", () => {
-		const old = utf8(`ssh-dss AAAAB3NzaC1kc3M= x\noops\nwebauthn AAAA\nssh-ed25519 ${third}\n`);
+		const cut = third.slice(0, -4);
+		const old = utf8(
+			`ssh-dss AAAAB3NzaC1kc3M= x\noops\nwebauthn AAAA\nssh-ed25519 ${cut}\n\u00a0ssh-ed25519 ${third}\n`,
+		);
 		const { carried } = planned([{ path, content: old }]);
 		expect(carried).toBe(`ssh-ed25519 ${third}\n`);
-		expect(planned([{ path, content: krl(1, 2, 5) }]).verdicts).toEqual(["ok", "note"]);
-		for (const unknown of [krl(1, 9), krl(1).subarray(0, -1), krl(4)]) {
-			const found = planned([{ path, content: unknown }]);
+		const usual = krl([1, byAnyone(0x22)], [2, string(utf8("key"))], [5, empty]);
+		expect(planned([{ path, content: usual }]).verdicts).toEqual(["ok", "note"]);
+		const unknown = [
+			...[krl([1, byAnyone(0x39)]), krl([1, byDsa]), krl([9, empty]), krl([4, empty])],
+			...[krl([2, utf8("key")]), usual.subarray(0, -1)],
+		];
+		for (const content of unknown) {
+			const found = planned([{ path, content }]);
 			expect(found).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
 		}
 	});
@@ -208,6 +243,12 @@ describe("revoked keys", () => {
 		const nothing = planned([{ path, content: utf8("") }]);
 		expect(nothing).toEqual({ carried: undefined, verdicts: ["ok"] });
 		expect(planned([{ path }])).toEqual({ carried: undefined, verdicts: ["ok", "warning"] });
+	});
+
+	test("that stand among the authorized ones are left out", () => {
+		const authorizedKeys = [keysOf("root", `ssh-ed25519 ${keyBlob}\nssh-ed25519 ${third}`)];
+		const ssh = { ...base.ssh, authorizedKeys, revokedKeys: [{ path, content }] };
+		expect(text(plan({ ssh }).keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob}\n`);
 	});
 
 	test("named with --key open nothing", () => {

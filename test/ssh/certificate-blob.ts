@@ -3,6 +3,7 @@ export function certificateBlob(of: {
 	readonly authority: string;
 	readonly principals: readonly string[];
 	readonly critical?: readonly string[];
+	readonly signedWith?: string;
 	/** Seconds since 1970; for ever unless told. */
 	readonly validBefore?: number;
 }): string {
@@ -31,6 +32,6 @@ export function certificateBlob(of: {
 		string(""),
 		string(""),
 		string(Buffer.from(of.authority, "base64")),
-		string(""),
+		string(Buffer.concat([string(of.signedWith ?? "ssh-ed25519"), string("signature")])),
 	]).toString("base64");
 }

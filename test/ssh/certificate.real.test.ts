@@ -29,6 +29,7 @@ describe.skipIf(lacking)(`certificates signed by ssh-keygen ${lacking}`, () => {
 		expect(readCertificate(blobOf(`${type}-cert.pub`))).toEqual({
 			key: blobOf(`${type}.pub`),
 			authority: blobOf(`${type}-authority.pub`),
+			signedWith: { rsa: "rsa-sha2-512", ecdsa: "ecdsa-sha2-nistp256" }[type] ?? "ssh-ed25519",
 			principals: ["root", "ops"],
 			validBefore: Date.UTC(2030, 0, 1) / 1000,
 			critical: ["force-command", "source-address"],

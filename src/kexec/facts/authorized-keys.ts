@@ -89,9 +89,10 @@ export function parseOptions(line: string): { options: KeyOption[]; length: numb
 				value: (quoted[1] ?? "").replaceAll('\\"', '"'),
 			});
 		} else options.push({ name: name.toLowerCase() });
-		if (line[at] === ",") at += 1;
-		else if (line[at] === " " || line[at] === "\t") return { options, length: at };
-		else return "its options cannot be read";
+		const comma = line[at] === ",";
+		if (comma) at += 1;
+		if (line[at] === " " || line[at] === "\t") return { options, length: at };
+		if (!comma) return "its options cannot be read";
 	}
 }
 

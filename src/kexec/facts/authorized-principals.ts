@@ -19,10 +19,13 @@ const knownOptions: ReadonlyMap<string, boolean> = new Map([
 	...[
 		...["agent-forwarding", "no-agent-forwarding", "port-forwarding", "no-port-forwarding", "pty"],
 		...["no-pty", "user-rc", "no-user-rc", "x11-forwarding", "no-x11-forwarding", "restrict"],
-		...["no-touch-required", "verify-required", "cert-authority"],
+		...["touch-required", "no-touch-required", "verify-required", "no-verify-required"],
+		"cert-authority",
 	].map((name) => [name, false] as const),
 	["principals", true],
 ]);
+/** With two of one of these it does so, too. */
+const onlyOnce = ["command", "from", "principals"];
 
 /**
  * Reads a list of principals (auth_process_principals() of auth2-pubkeyfile.c). Of the lines for the names of a
@@ -40,7 +43,7 @@ export function parseAuthorizedPrincipals(file: Uint8Array): PrincipalLine[] {
 			const before = space < 0 ? line.lastIndexOf("\t") : space;
 			const options = before < 0 ? [] : heeded(line);
 			if (options === undefined) return [];
-			const name = text(Buffer.from(line.slice(before + 1), "latin1"));
+			const name = text(Buffer.from(withoutBlanks(line.slice(before + 1)), "latin1"));
 			return [{ lineNumber: index + 1, line, name, options }];
 		});
 }
@@ -52,7 +55,10 @@ function heeded(line: string): readonly KeyOption[] | undefined {
 	const known = parsed.options.every(
 		({ name, value }) => knownOptions.get(name) === (value !== undefined),
 	);
-	return known ? parsed.options : undefined;
+	const once = onlyOnce.every(
+		(name) => parsed.options.filter((option) => option.name === name).length <= 1,
+	);
+	return known && once ? parsed.options : undefined;
 }
 
 function withoutBlanks(line: string): string {

@@ -2,7 +2,7 @@
 import { text } from "../../bytes/index.ts";
 import type { Source } from "../contract.ts";
 import { parseAuthorizedKeys } from "./authorized-keys.ts";
-import { parseAuthorizedPrincipals } from "./authorized-principals.ts";
+import { type PrincipalLine, parseAuthorizedPrincipals } from "./authorized-principals.ts";
 import type { Evidence } from "./evidence.ts";
 import type { AuthoritiesFile, CertifiedLogin } from "./facts.ts";
 import { type ConfiguredUser, pathsOf } from "./login.ts";
@@ -38,6 +38,7 @@ export function certifiedLogins(
 	users: readonly ConfiguredUser[],
 ): CertifiedLogin[] {
 	const files = new Map<string, AuthoritiesFile | undefined>();
+	const lists = new Map<string, readonly PrincipalLine[]>();
 	return users.flatMap((each): CertifiedLogin[] => {
 		const path = authoritiesPath(each);
 		if (path === undefined) return [];
@@ -45,7 +46,7 @@ export function certifiedLogins(
 		const authorities = files.get(path);
 		if (authorities === undefined) return [];
 		const [command] = pathsOf(each.config, "authorizedprincipalscommand");
-		const principals = principalsFile(evidence, each);
+		const principals = principalsFile(evidence, each, lists);
 		return [
 			{
 				user: each.user.name,
@@ -59,22 +60,29 @@ export function certifiedLogins(
 
 function authoritiesFile(evidence: Evidence, path: string): AuthoritiesFile | undefined {
 	const content = evidence.wholeFile(path);
-	return content && { path, content, keys: authorityKeys(content) };
+	return content && { path, keys: authorityKeys(content) };
 }
 
-/** Keys without options, up to the first line that is none: sshkey_in_file() of authfile.c goes no further. */
+/**
+ * Keys without options, up to the first line that is none: sshkey_in_file() of authfile.c goes no further. For an sshd of
+ * today that is also a DSA key.
+ */
 function authorityKeys(content: Uint8Array): { readonly type: string; readonly blob: string }[] {
 	const found: { type: string; blob: string }[] = [];
 	for (const line of text(content).split("\n")) {
 		if (/^[ \t]*(?:#|$)/.test(line)) continue;
 		const [key] = parseAuthorizedKeys(Buffer.from(line)).keys;
-		if (key === undefined || key.options.length > 0) break;
+		if (key === undefined || key.options.length > 0 || key.type === "ssh-dss") break;
 		found.push({ type: key.type, blob: key.blob });
 	}
 	return found;
 }
 
-function principalsFile(evidence: Evidence, each: ConfiguredUser): CertifiedLogin["principals"] {
+function principalsFile(
+	evidence: Evidence,
+	each: ConfiguredUser,
+	lists: Map<string, readonly PrincipalLine[]>,
+): CertifiedLogin["principals"] {
 	const path = principalsPath(each);
 	if (path === undefined) return undefined;
 	const content = evidence.wholeFile(path);
@@ -82,6 +90,7 @@ function principalsFile(evidence: Evidence, each: ConfiguredUser): CertifiedLogi
 	const distrusted = cut
 		? "it is longer than ekexec reads"
 		: distrust(evidence, each.user, path, isStrict(each.config));
-	const lines = parseAuthorizedPrincipals(content ?? new Uint8Array());
+	const lines = lists.get(path) ?? parseAuthorizedPrincipals(content ?? new Uint8Array());
+	lists.set(path, lines);
 	return { path, lines, ...(distrusted ? { distrusted } : {}) };
 }

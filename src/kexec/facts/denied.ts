@@ -1,26 +1,28 @@
-// Users whom sshd lets nobody be by a key, whatever their files say.
+// Users whom sshd lets nobody be by a key alone, whatever their files say.
 import { wildcard } from "../../bytes/index.ts";
-import type { Evidence } from "./evidence.ts";
 import type { ConfiguredUser } from "./login.ts";
-import { groupsOf } from "./proc.ts";
 
 export function deniedUsers(
-	evidence: Evidence,
 	users: readonly ConfiguredUser[],
 ): { readonly user: string; readonly reason: string }[] {
-	const group = evidence.file("/etc/group");
-	return users.flatMap(({ user, config }) => {
-		const groups = group ? groupsOf(user, group) : [];
-		const reason = denial({ user, config }, groups);
-		return reason === undefined ? [] : [{ user: user.name, reason }];
+	return users.flatMap((each) => {
+		const reason = denial(each);
+		return reason === undefined ? [] : [{ user: each.user.name, reason }];
 	});
 }
 
-/** As allowed_user() of auth.c, for whoever comes from anywhere: what depends on an address denies nobody. */
-function denial({ user, config }: ConfiguredUser, groups: readonly string[]): string | undefined {
+/**
+ * As allowed_user() of auth.c and what the configuration says of keys. Match blocks are those for where the operator comes
+ * from; an address in a list of users denies nobody.
+ */
+function denial({ user, groups, config }: ConfiguredUser): string | undefined {
 	const words = (keyword: string): readonly string[] => (config.get(keyword) ?? []).flat();
 	const value = (keyword: string): string | undefined => words(keyword)[0]?.toLowerCase();
 	if (value("pubkeyauthentication") === "no") return "PubkeyAuthentication is no";
+	const ways = words("authenticationmethods");
+	const byKey = ways.some((way) => /^(?:any|publickey)$/i.test(way));
+	if (ways.length > 0 && !byKey) return "AuthenticationMethods asks for more than a key";
+	if (!["none", undefined].includes(value("forcecommand"))) return "ForceCommand is set";
 	const root = value("permitrootlogin");
 	if (user.uid === 0 && (root === "no" || root === "forced-commands-only")) {
 		return `PermitRootLogin is ${root}`;

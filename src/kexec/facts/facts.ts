@@ -125,10 +125,9 @@ export interface AuthorizedKeysFile {
 	readonly distrusted?: string;
 }
 
-/** A file of TrustedUserCAKeys as it stands, and the keys that sshd finds in it, blobs in base64. */
+/** A file of TrustedUserCAKeys, and the keys that sshd finds in it, blobs in base64. */
 export interface AuthoritiesFile {
 	readonly path: string;
-	readonly content: Uint8Array;
 	readonly keys: readonly { readonly type: string; readonly blob: string }[];
 }
 

@@ -2,7 +2,7 @@
 import { EkexecError, wildcard } from "../../bytes/index.ts";
 import { parseSshConnection, type SshConnection } from "../../network/index.ts";
 import type { Evidence } from "./evidence.ts";
-import { groupsOf, parsePasswd, type User } from "./proc.ts";
+import { groupsIn, parsePasswd, type User } from "./proc.ts";
 import { sshdConfig, usualIncludes } from "./sources.ts";
 import { effectiveSshdConfig, includes, parseSshdConfig, type SshdLine } from "./sshd-config.ts";
 
@@ -22,6 +22,7 @@ export type Config = ReadonlyMap<string, readonly (readonly string[])[]>;
 /** A user, and the configuration that sshd goes by when they log in. */
 export interface ConfiguredUser {
 	readonly user: User;
+	readonly groups: readonly string[];
 	readonly config: Config;
 }
 
@@ -34,9 +35,13 @@ export function configuredUsers(evidence: Evidence, context: LoginContext): Conf
 		users.unshift({ name: "root", uid: 0, gid: 0, home: "/root", shell: "" });
 	}
 	const files = configFiles(evidence);
+	const groupsOf = groupsIn(evidence.file("/etc/group") ?? new Uint8Array());
 	return users
 		.filter(({ name, uid }) => context.allUsers || uid === 0 || name === context.loginUser)
-		.map((user) => ({ user, config: configFor(evidence, files, user, context) }));
+		.map((user) => {
+			const groups = groupsOf(user);
+			return { user, groups, config: configFor(evidence, files, { user, groups }, context) };
+		});
 }
 
 /** The lines of every file of the configuration that the evidence holds so far. */
@@ -56,11 +61,10 @@ function configFiles(evidence: Evidence): ReadonlyMap<string, readonly SshdLine[
 function configFor(
 	evidence: Evidence,
 	files: ReadonlyMap<string, readonly SshdLine[]>,
-	user: User,
+	{ user, groups }: Pick<ConfiguredUser, "user" | "groups">,
 	context: LoginContext,
 ): Config {
 	const connection = parseConnection(context.sshConnection);
-	const group = evidence.file("/etc/group");
 	return effectiveSshdConfig(
 		sshdConfig,
 		files,
@@ -71,7 +75,7 @@ function configFor(
 		},
 		{
 			user: user.name,
-			groups: group ? groupsOf(user, group) : [],
+			groups,
 			address: connection?.client ?? "",
 			localAddress: connection?.server ?? "",
 			localPort: connection?.serverPort ?? 0,

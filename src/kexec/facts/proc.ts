@@ -143,13 +143,22 @@ export function parsePasswd(file: Uint8Array): User[] {
 		});
 }
 
-/** Names of the groups a user belongs to, by /etc/group (group(5)). */
-export function groupsOf(user: User, file: Uint8Array): string[] {
-	return text(file)
-		.split("\n")
-		.flatMap((line) => {
-			const [name = "", , gid = "", members = ""] = line.split(":");
-			const belongs = Number(gid) === user.gid || members.split(",").includes(user.name);
-			return name !== "" && belongs ? [name] : [];
-		});
+/** Names of the groups that users belong to, by /etc/group (group(5)). */
+export function groupsIn(file: Uint8Array): (user: User) => string[] {
+	const byNumber = new Map<number, string[]>();
+	const byMember = new Map<string, string[]>();
+	const add = <K>(map: Map<K, string[]>, key: K, name: string): void => {
+		const names = map.get(key);
+		if (names) names.push(name);
+		else map.set(key, [name]);
+	};
+	for (const line of text(file).split("\n")) {
+		const [name = "", , gid = "", members = ""] = line.split(":");
+		if (name === "") continue;
+		add(byNumber, Number(gid), name);
+		for (const member of members.split(",")) add(byMember, member, name);
+	}
+	return (user) => [
+		...new Set([...(byNumber.get(user.gid) ?? []), ...(byMember.get(user.name) ?? [])]),
+	];
 }

@@ -92,7 +92,7 @@ export function sshFacts(evidence: Evidence, context: LoginContext): SshFacts {
 		hostCertificates: hostCertificates(evidence, config),
 		authorizedKeys: users.flatMap(keysFiles).flatMap((file) => authorizedKeysFile(evidence, file)),
 		certifiedLogins: certifiedLogins(evidence, users),
-		denied: deniedUsers(evidence, users),
+		denied: deniedUsers(users),
 		revokedKeys: revokedPaths(users).map((path) => revokedKeysFile(evidence, path)),
 		...(keysCommand === undefined ? {} : { keysCommand }),
 		...(connection ? { connection } : {}),

@@ -33,29 +33,39 @@ export function parseSshdConfig(file: string, bytes: Uint8Array): SshdLine[] {
 	return lines;
 }
 
-/** Words of a line: blanks or one `=` after the keyword part them, quotes keep them together, `#` begins a comment. */
+/**
+ * Words of a line as argv_split() of OpenSSH's misc.c parts them: at blanks outside quotes, up to a `#` that begins a word;
+ * blanks or one `=` part the keyword from the rest. A quote that nothing closes ends the line before its word.
+ */
 function splitWords(line: string): string[] {
 	const words: string[] = [];
-	const pattern = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(#.*|["'])|([^\s"'#=]+=?[^\s"']*|=)/g;
-	for (const match of line.trim().matchAll(pattern)) {
-		// A comment, or a quote that nothing closes: sshd takes no such line.
-		if (match[3] !== undefined) break;
-		const quoted = match[1] ?? match[2];
-		if (quoted !== undefined) {
-			words.push(quoted.replace(/\\(["'\\])/g, "$1"));
-			continue;
-		}
-		const bare = match[4] ?? "";
-		if (words.length === 0) {
-			const equals = bare.indexOf("=");
-			if (equals < 0) words.push(bare);
-			else
-				words.push(
-					bare.slice(0, equals),
-					...(equals + 1 < bare.length ? [bare.slice(equals + 1)] : []),
-				);
-		} else if (!(words.length === 1 && bare === "=")) words.push(bare);
+	let word: string | undefined;
+	let quote = "";
+	let equals = false;
+	const end = (): void => {
+		if (word !== undefined) words.push(word);
+		word = undefined;
+	};
+	for (let at = 0; at < line.length; at++) {
+		const char = line[at] ?? "";
+		const next = line[at + 1] ?? "";
+		if (char === "\\" && (`"'\\`.includes(next) || (quote === "" && next === " "))) {
+			word = (word ?? "") + next;
+			at += 1;
+		} else if (quote !== "") {
+			if (char === quote) quote = "";
+			else word += char;
+		} else if (char === '"' || char === "'") {
+			quote = char;
+			word ??= "";
+		} else if (/\s/.test(char)) end();
+		else if (char === "#" && word === undefined) break;
+		else if (char === "=" && !equals && words.length + Number(word !== undefined) === 1) {
+			equals = true;
+			end();
+		} else word = (word ?? "") + char;
 	}
+	if (quote === "") end();
 	return words;
 }
 
@@ -142,37 +152,37 @@ const cumulative: ReadonlySet<string> = new Set([
 
 /** Whether all criteria of a Match line hold. One that cannot be judged from here does not. */
 function matches(args: readonly string[], login: SshdLogin): boolean {
-	const words = args.flatMap((arg, index) => {
-		const equals = arg.indexOf("=");
-		return index % 2 === 0 && equals > 0 ? [arg.slice(0, equals), arg.slice(equals + 1)] : [arg];
-	});
-	if (words.length === 0) return false;
-	for (let at = 0; at < words.length; ) {
-		const criterion = (words[at] ?? "").toLowerCase();
-		if (criterion === "all") return words.length === 1;
+	if (args.length === 0) return false;
+	for (let at = 0; at < args.length; ) {
+		const word = args[at] ?? "";
+		const equals = word.indexOf("=");
+		const criterion = (equals > 0 ? word.slice(0, equals) : word).toLowerCase();
+		if (criterion === "all") return args.length === 1;
 		if (criterion === "invalid-user") return false;
-		const patterns = (words[at + 1] ?? "").split(",");
-		at += 2;
-		const holds: boolean = (() => {
-			switch (criterion) {
-				case "user":
-					return matchList(patterns, (p) => wildcard(p).test(login.user));
-				case "group":
-					return login.groups.some((group) => matchList(patterns, (p) => wildcard(p).test(group)));
-				case "address":
-				case "host":
-					return matchList(patterns, (p) => addressMatches(p, login.address));
-				case "localaddress":
-					return matchList(patterns, (p) => addressMatches(p, login.localAddress));
-				case "localport":
-					return patterns.includes(String(login.localPort));
-				default:
-					return false;
-			}
-		})();
-		if (!holds) return false;
+		const patterns = (equals > 0 ? word.slice(equals + 1) : (args[at + 1] ?? "")).split(",");
+		at += equals > 0 ? 1 : 2;
+		if (!holds(criterion, patterns, login)) return false;
 	}
 	return true;
+}
+
+function holds(criterion: string, patterns: readonly string[], login: SshdLogin): boolean {
+	switch (criterion) {
+		case "user":
+			return matchList(patterns, (p) => wildcard(p).test(login.user));
+		case "group":
+			// One group that is excluded excludes (ga_match_pattern_list() of groupaccess.c).
+			return matchList(patterns, (p) => login.groups.some((group) => wildcard(p).test(group)));
+		case "address":
+		case "host":
+			return matchList(patterns, (p) => addressMatches(p, login.address));
+		case "localaddress":
+			return matchList(patterns, (p) => addressMatches(p, login.localAddress));
+		case "localport":
+			return patterns.includes(String(login.localPort));
+		default:
+			return false;
+	}
 }
 
 /** A list of patterns: any may hold, but a negated one that holds excludes. */

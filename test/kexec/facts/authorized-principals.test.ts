@@ -17,6 +17,10 @@ test("names, comments and blanks", () => {
 });
 
 test("options end at the first blank outside quotes, the name is the last word", () => {
+	expect(parse("no-pty, ops\ntouch-required \t x\n")).toMatchObject([
+		{ name: "ops", options: [{ name: "no-pty" }] },
+		{ name: "x", options: [{ name: "touch-required" }] },
+	]);
 	expect(parse('from="192.0.2.0/24, 198.51.100.1",no-pty  x\tops')).toMatchObject([
 		{ name: "x\tops", options: [{ name: "from" }, { name: "no-pty" }] },
 	]);
@@ -29,7 +33,8 @@ test.each([
 	"no-x11-forwading ops",
 	"from ops",
 	'no-pty="x" ops',
-	"no-pty, ops",
+	"no-pty,, ops",
+	'command="a",command="b" ops',
 ])("a line that sshd passes by: %s", (line) => {
 	expect(parse(`${line}\ngood\n`).map(({ name }) => name)).toEqual(["good"]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/bytes/index.ts";
 import {
-	groupsOf,
+	groupsIn,
 	parseChoice,
 	parseConsoles,
 	parseKernelConfig,
@@ -71,7 +71,7 @@ describe("files of /proc", () => {
 			utf8("root:x:0:0:root:/root:/bin/bash\nme:x:1000:100::/home/me:/usr/bin/fish\n+nis\n"),
 		);
 		expect(root?.home).toBe("/root");
-		expect(me && groupsOf(me, utf8("users:x:100:\nwheel:x:10:root,me\nx:x:5:\n"))).toEqual([
+		expect(me && groupsIn(utf8("users:x:100:\nwheel:x:10:root,me\nx:x:5:\n"))(me)).toEqual([
 			"users",
 			"wheel",
 		]);

@@ -62,6 +62,10 @@ describe("sshd_config", () => {
 		["User adm*,!admin", false],
 		["User root,admin", true],
 		["Group wheel", true],
+		["Group *,!wheel", false],
+		["Group other,!wheel", false],
+		["User=admin Address=192.0.2.9", true],
+		['User "admin"', true],
 		["Address 192.0.2.0/28", true],
 		["Address 192.0.2.16/28", false],
 		["Address 198.51.100.0/24,192.0.2.?", true],
@@ -85,6 +89,18 @@ describe("sshd_config", () => {
 				"/etc/ssh/a.conf": "Include a.conf\nPort 2",
 			}).port?.length,
 		).toBeLessThan(40);
+	});
+
+	test.each([
+		['AuthorizedKeysFile "/etc/keys"/%u /b', ["/etc/keys/%u", "/b"]],
+		["AuthorizedKeysFile='/a b' # more", ["/a b"]],
+		["AuthorizedKeysFile = /a#b /c=d", ["/a#b", "/c=d"]],
+		['AuthorizedKeysFile "/a \\"b\\"" /c\\ d \\e', ['/a "b"', "/c d", "\\e"]],
+		['AuthorizedKeysFile ""', [""]],
+	])("words: %s", (line, args) => {
+		expect(parseSshdConfig("x", utf8(line))).toMatchObject([
+			{ keyword: "authorizedkeysfile", args },
+		]);
 	});
 
 	test("patterns of Include are made absolute", () => {
