@@ -53,7 +53,7 @@ export function planKeys(facts: Facts, options: KeyOptions): KeyPlan {
 		const forced = forcedFor.get(file.user) ?? new Set();
 		forcedFor.set(file.user, forced);
 		for (const key of file.keys) {
-			if (isAlwaysForced(key)) forced.add(key.blob);
+			if (isAlwaysForced(key) && file.distrusted === undefined) forced.add(key.blob);
 			const against =
 				forced.has(key.blob) && keyOption(key, "cert-authority") === undefined
 					? forcedCommand

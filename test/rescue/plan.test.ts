@@ -323,6 +323,16 @@ describe("keys", () => {
 		expect(plan({ ssh }, { login: { user: "admin" } }).keys.count).toBe(2);
 	});
 
+	test("a line behind one with a forced command counts no more, unless sshd does not take that one's file", () => {
+		const lines = `command="x" ssh-ed25519 ${third}\nssh-ed25519 ${third}\nssh-ed25519 ${keyBlob}`;
+		const one = plan({ ssh: { ...base.ssh, authorizedKeys: [keysOf("root", lines)] } });
+		expect(text(one.keys.authorizedKeys)).toBe(`ssh-ed25519 ${keyBlob}\n`);
+		const planted = { ...keysOf("root", lines), path: "/planted", distrusted: "it is not root's" };
+		const own = keysOf("root", `ssh-ed25519 ${third}\nssh-ed25519 ${keyBlob}`);
+		const two = plan({ ssh: { ...base.ssh, authorizedKeys: [planted, own] } });
+		expect(text(two.keys.authorizedKeys)).toContain(third);
+	});
+
 	test("a login key whose only line has a forced command is a refusal", () => {
 		const proof = { method: "publickey", type: "ssh-rsa", blob: other } as const;
 		expect(verdicts(plan({ ssh }, { login: { proof } }), "login-keys")).toContain("refusal");
