@@ -1,5 +1,5 @@
 // Certificate authorities: whom their certificates let in on the target they let in as root of the rescue system.
-import { concat, utf8 } from "../bytes/index.ts";
+import { utf8 } from "../bytes/index.ts";
 import {
 	type AuthorizedKey,
 	keyOption,
@@ -38,18 +38,18 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 	const leftOut: KeyLeftOut[] = [];
 	const checks: Check[] = [];
 	const [first] = logins;
-	const lines: PrincipalLine[] = [];
-	const seen = new Set<string>();
-	const commands = new Set<string>();
-	const free = logins.map((login) => freeNames(linesOf(login)));
+	const taken: {
+		readonly user: string;
+		readonly path: string;
+		readonly own: readonly PrincipalLine[];
+	}[] = [];
 	let size = 0;
 	for (const login of logins) {
-		const { user, authorities, principals, command } = login;
-		if (command !== undefined) commands.add(command);
+		const { user, authorities, principals } = login;
 		const path = principals?.path ?? "/etc/passwd";
-		const own = linesOf(login);
 		// One file for several users is one file.
-		if (principals !== undefined && seen.has(path)) continue;
+		if (principals !== undefined && taken.some((each) => each.path === path)) continue;
+		const own = linesOf(login);
 		const bytes = own.reduce((sum, { line }) => sum + line.length + 1, 0);
 		const reason =
 			authorities !== first?.authorities
@@ -57,18 +57,22 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 				: size + bytes > largest
 					? "there are too many of them"
 					: principals?.distrusted;
-		if (reason !== undefined) {
-			checks.push(
-				warning(
-					"login-keys",
-					`certificates for ${user} by ${authorities.path} and ${path} are left out: ${reason}`,
-					"Name a key that shall open the rescue system with --key FILE.",
-				),
-			);
+		if (reason === undefined) {
+			size += bytes;
+			taken.push({ user, path, own });
 			continue;
 		}
-		size += bytes;
-		seen.add(path);
+		checks.push(
+			warning(
+				"login-keys",
+				`certificates for ${user} by ${authorities.path} and ${path} are left out: ${reason}`,
+				"Name a key that shall open the rescue system with --key FILE.",
+			),
+		);
+	}
+	const lines: PrincipalLine[] = [];
+	const free = taken.map(({ own }) => freeNames(own));
+	for (const { user, path, own } of taken) {
 		for (const line of own) {
 			if (!isForced(line)) {
 				lines.push(line);
@@ -79,6 +83,7 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 			leftOut.push({ user, path, lineNumber, comment: name, reason: forcedCommand });
 		}
 	}
+	const commands = new Set(logins.flatMap(({ command }) => command ?? []));
 	for (const command of commands) {
 		checks.push(
 			note(
@@ -95,7 +100,7 @@ export function planCertified(logins: readonly CertifiedLogin[]): {
 			authorities: first.authorities,
 			trusted: utf8(trusted),
 			lines,
-			principals: concat([file]),
+			principals: new Uint8Array(file),
 		},
 		leftOut,
 		checks,

@@ -49,12 +49,12 @@ export function checkLogin(
 		const programs = facts.ssh.certifiedLogins.some(({ command }) => command !== undefined);
 		const where = programs ? " (AuthorizedPrincipalsCommand may give its name)" : "";
 		if (why !== undefined) return lost(`this login was opened by a certificate ${why}${where}`);
-		const besides = keys.length === 0 ? "" : `${counted}, and so does `;
+		const certificate = "the certificate of this login";
 		return ok(
 			"login-keys",
-			besides === ""
-				? "the certificate of this login opens the rescue system"
-				: `${besides}the certificate of this login`,
+			keys.length === 0
+				? `${certificate} opens the rescue system`
+				: `${counted}, and so does ${certificate}`,
 		);
 	}
 	if (proof.type === "ssh-dss")

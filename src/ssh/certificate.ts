@@ -1,4 +1,5 @@
-import { Cursor, concat, EkexecError, struct, text, u32be, utf8 } from "../bytes/index.ts";
+import { Cursor, EkexecError, text, utf8 } from "../bytes/index.ts";
+import { sshStrings } from "./strings.ts";
 
 /** What an OpenSSH certificate says (PROTOCOL.certkeys), as far as it decides who is let in or taken for the host. */
 export interface Certificate {
@@ -28,9 +29,6 @@ const keyTypes: ReadonlyMap<string, readonly [type: string, fields: number]> = n
 	["sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", ["sk-ecdsa-sha2-nistp256@openssh.com", 3]],
 ]);
 
-/** What stands before a string's bytes (RFC 4251, section 5). */
-const stringHead = struct("string", { length: u32be });
-
 /** Reads a certificate's blob, given in base64. Undefined where it makes no sense. */
 export function readCertificate(blob: string): Certificate | undefined {
 	try {
@@ -46,8 +44,7 @@ export function readCertificate(blob: string): Certificate | undefined {
 		if (known === undefined) return undefined;
 		const [type, count] = known;
 		string();
-		const parts = [utf8(type), ...Array.from({ length: count }, () => string())];
-		const key = concat(parts.flatMap((part) => [stringHead.write({ length: part.length }), part]));
+		const key = sshStrings([utf8(type), ...Array.from({ length: count }, () => string())]);
 		cursor.skip(8, "serial");
 		cursor.skip(4, "type");
 		string();

@@ -3,6 +3,7 @@ import ssh2 from "ssh2";
 import { Cursor, concat, startsWith, text, utf8 } from "../bytes/index.ts";
 import type { PublicKey } from "./connection.ts";
 import { publicKey } from "./public-key.ts";
+import { sshStrings } from "./strings.ts";
 
 /** A private key file, read but perhaps still encrypted. */
 export interface PrivateKeyFile {
@@ -107,14 +108,14 @@ function blobOf(key: KeyObject): Uint8Array | undefined {
 	const jwk = key.export({ format: "jwk" });
 	const part = (value: string | undefined) => new Uint8Array(Buffer.from(value ?? "", "base64url"));
 	if (key.asymmetricKeyType === "rsa") {
-		return join([utf8("ssh-rsa"), unsigned(part(jwk.e)), unsigned(part(jwk.n))]);
+		return sshStrings([utf8("ssh-rsa"), unsigned(part(jwk.e)), unsigned(part(jwk.n))]);
 	}
-	if (key.asymmetricKeyType === "ed25519") return join([utf8("ssh-ed25519"), part(jwk.x)]);
+	if (key.asymmetricKeyType === "ed25519") return sshStrings([utf8("ssh-ed25519"), part(jwk.x)]);
 	if (key.asymmetricKeyType === "ec") {
 		const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? ""];
 		if (curve === undefined) return undefined;
 		const point = concat([Uint8Array.of(4), part(jwk.x), part(jwk.y)]);
-		return join([utf8(`ecdsa-sha2-${curve.name}`), utf8(curve.name), point]);
+		return sshStrings([utf8(`ecdsa-sha2-${curve.name}`), utf8(curve.name), point]);
 	}
 	return undefined;
 }
@@ -122,14 +123,4 @@ function blobOf(key: KeyObject): Uint8Array | undefined {
 /** An mpint of RFC 4251 that is positive: a zero byte in front where the first bit is set. */
 function unsigned(bytes: Uint8Array): Uint8Array {
 	return (bytes[0] ?? 0) >= 0x80 ? concat([Uint8Array.of(0), bytes]) : bytes;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-	return concat(
-		parts.flatMap((part) => {
-			const length = new Uint8Array(4);
-			new DataView(length.buffer).setUint32(0, part.length);
-			return [length, part];
-		}),
-	);
 }

@@ -83,6 +83,20 @@ describe("a login by a certificate", () => {
 		expect(namesOf(made)).toBe("ops\n");
 	});
 
+	test("a list that sshd does not take sets no forced command free", () => {
+		const certifiedLogins = [
+			certified("root", 'command="x" backup\nstaff\n'),
+			certified("admin", "backup\n", "everybody may write to it"),
+		];
+		const login = { proof: shown("backup", "staff") };
+		const made = plan(
+			{ ssh: { ...base.ssh, certifiedLogins } },
+			{ login, options: { allKeys: true } },
+		);
+		expect(namesOf(made)).toBe('restrict,command="false" backup\nstaff\n');
+		expect(made.refused).toBe(true);
+	});
+
 	test("goes through with nothing but certificates, and not with a signature by SHA-1", () => {
 		const ssh = { ...base.ssh, authorizedKeys: [], certifiedLogins: [certified("root")] };
 		const made = plan({ ssh }, { login: { proof: shown("root") } });
